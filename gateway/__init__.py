@@ -1,0 +1,1 @@
+"""Transport: HTTP in, HTTP out. Nothing here decides anything about stock."""

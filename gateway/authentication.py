@@ -1,0 +1,138 @@
+"""Who calls: the Principal, and the schemes several transports share."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.authentication import AuthCredentials, BaseUser
+from starlette.requests import HTTPConnection
+
+from storage import access
+from storage.access import Credential, Scope
+from storage.changes import Origin
+from storage.database import Database
+
+_CACHED_MAX = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Principal(BaseUser):
+    """An authenticated caller: an API key or a webhook secret."""
+
+    credential: Credential
+    is_webhook: bool = False
+
+    @property
+    def is_authenticated(self) -> bool:
+        return True
+
+    @property
+    def display_name(self) -> str:
+        return self.credential.name
+
+    def may(self, scope: Scope) -> bool:
+        """Whether the caller holds this scope; `admin` holds them all."""
+        return scope in self.credential.scopes or Scope.ADMIN in self.credential.scopes
+
+    def origin(self, dialect: str, *, reason: str = "", reference: str = "", request_id: str = "") -> Origin:
+        """The origin of the changes this caller asks for."""
+        key_id = None if self.is_webhook else self.credential.id
+        name = f"webhook:{self.credential.id} {self.credential.name}" if self.is_webhook else self.credential.name
+        return Origin(dialect, key_id, name, self.credential.locations, reason, reference, request_id)
+
+    @property
+    def scopes(self) -> AuthCredentials:
+        """The scopes in Starlette's form."""
+        return AuthCredentials([str(scope) for scope in self.credential.scopes])
+
+
+Verify = Callable[[AsyncSession, str], Awaitable[Credential | None]]
+
+
+class Authenticator:
+    """Verifies tokens, remembers the valid ones for a moment, and collects when each API key was last used.
+
+    A key that another process revokes stops working here when its moment is over.
+    """
+
+    def __init__(
+        self, database: Database, *, cache_seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._database = database
+        self._cache_seconds = cache_seconds
+        self._clock = clock
+        self._known: OrderedDict[str, tuple[float, Principal]] = OrderedDict()
+        self._used: dict[int, datetime] = {}
+
+    async def api_key(self, token: str) -> Principal | None:
+        """The principal of an API key; None when it is unknown, revoked or expired."""
+        principal = await self._principal(token, access.API_KEY_PREFIX, access.verify_api_key)
+        if principal is not None:
+            self._used[principal.credential.id] = datetime.now(UTC)
+        return principal
+
+    async def webhook_secret(self, secret: str) -> Principal | None:
+        """The principal of a webhook secret; None when it is unknown or revoked."""
+        return await self._principal(secret, access.WEBHOOK_SECRET_PREFIX, access.verify_webhook_secret)
+
+    async def _principal(self, token: str, prefix: str, verify: Verify) -> Principal | None:
+        if not access.is_well_formed(token, prefix):
+            return None
+        hashed = access.hash_of(token)  # of a secret only its hash is held, here too
+        known = self._known.get(hashed)
+        if known is not None and self._clock() < known[0] and not _has_expired(known[1]):
+            return known[1]
+        self._known.pop(hashed, None)
+        credential = await self._database.read(verify, token)
+        if credential is None:
+            return None
+        principal = Principal(credential, is_webhook=prefix == access.WEBHOOK_SECRET_PREFIX)
+        self._known[hashed] = (self._clock() + self._cache_seconds, principal)
+        while len(self._known) > _CACHED_MAX:
+            self._known.popitem(last=False)
+        return principal
+
+    def forget(self) -> None:
+        """Look every token up again: this process revoked one."""
+        self._known.clear()
+
+    async def record_use(self) -> None:
+        """Write down when API keys were last used: called every now and then, so that no request writes for it."""
+        used, self._used = self._used, {}
+        if used:
+            await self._database.transact(access.record_use, used)
+
+
+def _has_expired(principal: Principal) -> bool:
+    expires_at = principal.credential.expires_at
+    return expires_at is not None and expires_at <= datetime.now(UTC)
+
+
+def header_token(connection: HTTPConnection, header: str = "x-api-key") -> str | None:
+    """The token of a header of its own, without surrounding space."""
+    return connection.headers.get(header, "").strip() or None
+
+
+def bearer_token(connection: HTTPConnection) -> str | None:
+    """The token of `Authorization: Bearer …`."""
+    scheme, _, value = connection.headers.get("authorization", "").strip().partition(" ")
+    return value.strip() or None if scheme.lower() == "bearer" else None
+
+
+def basic_credentials(connection: HTTPConnection) -> tuple[str, str] | None:
+    """User and password of `Authorization: Basic …`; None when there is none or it is malformed."""
+    scheme, _, value = connection.headers.get("authorization", "").strip().partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, colon, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return (user, password.strip()) if colon else None

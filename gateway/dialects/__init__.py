@@ -1,0 +1,7 @@
+"""The REST dialects we serve."""
+
+from collections.abc import Sequence
+
+from gateway.dialects.dialect import Dialect
+
+DIALECTS: Sequence[Dialect] = ()

@@ -1,0 +1,75 @@
+"""Settings: one frozen object, read from STOCKGATE_* environment variables."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "STOCKGATE_"
+_TEST_PREFIX = f"{PREFIX}TEST_"
+
+
+class UnknownSettingError(Exception):
+    """An environment variable begins with STOCKGATE_ but names no setting."""
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, with its default and its meaning."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    database_url: SecretStr = Field(
+        SecretStr("sqlite:///stockgate.db"),
+        description="Where the data lives: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE.",
+    )
+    database_connections_max: int = Field(
+        10, ge=1, le=1000, description="Connections per process, for writes and for reads."
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
+    public_url: str = Field(
+        "", description="Base URL under which clients reach this server; empty: as each request says."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least severe log lines kept."
+    )
+    body_bytes_max: int = Field(8 * 1024 * 1024, ge=1024, description="Largest request body, in bytes.")
+    key_cache_seconds: float = Field(
+        3.0, ge=0, le=5, description="How long a verified API key is trusted before it is looked up again."
+    )
+    cors_origins: list[str] = Field(
+        default_factory=list, description='Browser origins that may call, as JSON: ["https://shop.example"] or ["*"].'
+    )
+    bulk_items_max: int = Field(1000, ge=1, le=100_000, description="Most lines in one bulk request.")
+    bulk_rollback_ratio_of: Literal["limit", "request"] = Field(
+        "limit",
+        description="bulk-sync rolls back when over half of bulk_items_max (limit) or of its items (request) fail.",
+    )
+    mulopimfwc_statuses: Literal["documented", "plugin"] = Field(
+        "documented", description="HTTP statuses of mulopimfwc/v1: as its documentation says, or as the plugin answers."
+    )
+    mulopimfwc_stock_required: bool = Field(
+        default=True, description="Whether every mulopimfwc/v1 item needs `stock`; false accepts price-only items."
+    )
+    log_webhooks: bool = Field(default=False, description="Whether incoming webhooks are logged, one JSON line each.")
+    webhook_log_directory: Path = Field(Path("logs"), description="Folder of the webhook log files.")
+
+
+def load() -> Settings:
+    """The settings of this process.
+
+    Raises UnknownSettingError for a variable that names no setting, pydantic.ValidationError for a bad value.
+    """
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
+    for variable in os.environ:
+        if (
+            variable.upper().startswith(PREFIX)
+            and not variable.startswith(_TEST_PREFIX)
+            and variable.upper() not in known
+        ):
+            raise UnknownSettingError(f"Unknown setting {variable}. `stockgate settings` lists all that exist.")
+    return Settings()

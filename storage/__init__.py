@@ -1,0 +1,1 @@
+"""The core: tables, rules, operations and reads. Knows neither HTTP nor GraphQL."""

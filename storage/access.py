@@ -1,0 +1,150 @@
+"""API keys and webhook secrets: issue, verify, revoke. Only hashes are stored."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from storage.tables import ApiKey, WebhookSecret
+
+API_KEY_PREFIX: Final = "sgk_"
+WEBHOOK_SECRET_PREFIX: Final = "sgw_"  # noqa: S105 (how secrets begin, not one)
+_HINT_LENGTH: Final = 10
+
+
+class Scope(StrEnum):
+    """What a caller may do. `admin` includes write, and write includes nothing: a till may write without reading."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+    DELIVER = "webhook:deliver"
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A new key or secret. The token is shown this once and cannot be had again."""
+
+    id: int
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A valid key or secret, as what its bearer may do. `locations` None is everywhere."""
+
+    id: int
+    name: str
+    scopes: frozenset[Scope]
+    locations: frozenset[int] | None = None
+    expires_at: datetime | None = None
+
+
+def new_token(prefix: str) -> str:
+    """256 random bits in a form that is easy to recognise: prefix, 43 characters, and a checksum of 8 hex digits."""
+    body = secrets.token_urlsafe(32)
+    return f"{prefix}{body}{_checksum(prefix + body)}"
+
+
+def is_well_formed(token: str, prefix: str) -> bool:
+    """Whether a token can be one of ours: no lookup is needed for what is mistyped or cut short."""
+    return token.startswith(prefix) and token.isascii() and token[-8:] == _checksum(token[:-8])
+
+
+def _checksum(text: str) -> str:
+    return f"{zlib.crc32(text.encode()):08x}"
+
+
+def hash_of(token: str) -> str:
+    """What is stored of a token. It has 256 bits of entropy, so one round of SHA-256 is enough.
+
+    Rows are found by this hash: how long the look-up takes tells nothing about the token.
+    """
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+async def issue_api_key(
+    session: AsyncSession,
+    name: str,
+    scopes: Sequence[Scope],
+    *,
+    location_ids: Sequence[int] | None = None,
+    expires_at: datetime | None = None,
+) -> Issued:
+    """A new API key. `location_ids` limits it to those locations; None is everywhere."""
+    token = new_token(API_KEY_PREFIX)
+    row = ApiKey(
+        name=name,
+        hint=token[:_HINT_LENGTH],
+        token_hash=hash_of(token),
+        scopes=[str(scope) for scope in scopes],
+        location_ids=None if location_ids is None else sorted(location_ids),
+        created_at=datetime.now(UTC),
+        expires_at=expires_at,
+    )
+    session.add(row)
+    await session.flush()
+    return Issued(row.id or 0, token)
+
+
+async def issue_webhook_secret(session: AsyncSession, name: str) -> Issued:
+    """A new secret that opens the webhook routes and nothing else."""
+    token = new_token(WEBHOOK_SECRET_PREFIX)
+    row = WebhookSecret(name=name, hint=token[:_HINT_LENGTH], secret_hash=hash_of(token), created_at=datetime.now(UTC))
+    session.add(row)
+    await session.flush()
+    return Issued(row.id or 0, token)
+
+
+async def verify_api_key(session: AsyncSession, token: str) -> Credential | None:
+    """The credential of a valid API key; None for one that is unknown, revoked or expired."""
+    if not is_well_formed(token, API_KEY_PREFIX):
+        return None
+    row = (await session.execute(select(ApiKey).where(col(ApiKey.token_hash) == hash_of(token)))).scalar_one_or_none()
+    if row is None or row.revoked_at is not None or (row.expires_at and row.expires_at <= datetime.now(UTC)):
+        return None
+    locations = None if row.location_ids is None else frozenset(row.location_ids)
+    return Credential(row.id or 0, row.name, frozenset(map(Scope, row.scopes)), locations, row.expires_at)
+
+
+async def verify_webhook_secret(session: AsyncSession, secret: str) -> Credential | None:
+    """The credential of a valid webhook secret; None for one that is unknown or revoked."""
+    if not is_well_formed(secret, WEBHOOK_SECRET_PREFIX):
+        return None
+    found = select(WebhookSecret).where(col(WebhookSecret.secret_hash) == hash_of(secret))
+    row = (await session.execute(found)).scalar_one_or_none()
+    if row is None or row.revoked_at is not None:
+        return None
+    return Credential(row.id or 0, row.name, frozenset({Scope.DELIVER}))
+
+
+async def list_api_keys(session: AsyncSession) -> Sequence[ApiKey]:
+    """Every API key, oldest first."""
+    return (await session.execute(select(ApiKey).order_by(col(ApiKey.id)))).scalars().all()
+
+
+async def revoke_api_key(session: AsyncSession, key_id: int) -> bool:
+    """Make an API key invalid from now on. False when there is no such key; revoking twice is harmless."""
+    row = await session.get(ApiKey, key_id)
+    if row is None:
+        return False
+    row.revoked_at = row.revoked_at or datetime.now(UTC)
+    await session.flush()
+    return True
+
+
+async def record_use(session: AsyncSession, used: Mapping[int, datetime]) -> None:
+    """Note when API keys were last used: many at once, every now and then."""
+    statement = update(ApiKey).where(col(ApiKey.id) == bindparam("key_id")).values(last_used_at=bindparam("used_at"))
+    for key_id in sorted(used):
+        await session.execute(statement, {"key_id": key_id, "used_at": used[key_id]})

@@ -1,0 +1,189 @@
+"""What a caller may ask of the write path, and what it gets back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum, StrEnum
+from typing import Final, Literal
+
+from storage.errors import ErrorCode, InventoryError
+
+QUANTITY_MAX: Final = 1_000_000_000
+PRICE_MAX: Final = Decimal("99999999.9999")
+ID_MAX: Final = 2**63 - 1
+
+
+class Unset(Enum):
+    """The type of UNSET: a field the caller did not name, which is not the same as one it cleared."""
+
+    UNSET = "UNSET"
+
+
+UNSET: Final = Unset.UNSET
+
+
+class Backorders(StrEnum):
+    """Whether an item may be sold below zero: not at all, with a notice, or silently."""
+
+    NO = "no"
+    NOTIFY = "notify"
+    YES = "yes"
+
+
+@dataclass(frozen=True, slots=True)
+class ItemKey:
+    """How a caller names an item.
+
+    `value` is an int for `id` and a str otherwise. SKUs compare without case, GTINs as 14 digits. With `attributes`,
+    a SKU names the variation of that style (or the item itself) whose attributes have those values: names without
+    case, values exactly.
+    """
+
+    kind: Literal["id", "sku", "gtin"]
+    value: int | str
+    attributes: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LocationKey:
+    """How a caller names a location. `value` is an int for `id` and a str otherwise; slugs compare without case."""
+
+    kind: Literal["id", "slug", "code"]
+    value: int | str
+
+
+@dataclass(frozen=True, slots=True)
+class SetQuantity:
+    """Make on_hand this many units."""
+
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class AdjustQuantity:
+    """Change on_hand by this many units; a level never stocked counts as 0."""
+
+    delta: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One requested line. What is left out stays as it is; a price of None is cleared, so that the product's applies.
+
+    `items` are keys of one and the same item: the first decides, the others must agree with it.
+    """
+
+    items: tuple[ItemKey, ...]
+    location: LocationKey
+    quantity: SetQuantity | AdjustQuantity | None = None
+    regular_price: Decimal | Unset | None = UNSET
+    sale_price: Decimal | Unset | None = UNSET
+    backorders: Backorders | Unset | None = UNSET
+    disabled: bool | Unset = UNSET
+    expected_quantity: int | None = None
+    expected_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a line was not applied. As a requested line: one that its transport could not read."""
+
+    code: ErrorCode
+    message: str
+    field: str | None = None
+    current_quantity: int | None = None
+    current_version: int | None = None
+
+
+class Policy(StrEnum):
+    """What becomes of the other lines when one is refused."""
+
+    REJECT_ALL = "REJECT_ALL"
+    KEEP_GOING = "KEEP_GOING"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who asks and why; written with every change group. `locations` limits where: None is everywhere."""
+
+    dialect: str
+    api_key_id: int | None = None
+    principal: str = ""
+    locations: frozenset[int] | None = None
+    reason: str = ""
+    reference: str = ""
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeGroup:
+    """All changes of one request.
+
+    Under KEEP_GOING, more than `failures_max` refused lines reject the whole group. `refuse_disabled` refuses lines
+    on levels that are disabled.
+    """
+
+    changes: Sequence[Change | Refused]
+    origin: Origin
+    policy: Policy = Policy.REJECT_ALL
+    failures_max: int | None = None
+    refuse_disabled: bool = False
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one line. Quantities are units on hand before and after it; None is never stocked.
+
+    An accepted line that changed nothing has `changed` False and leaves no ledger entry.
+    """
+
+    index: int
+    product_id: int | None = None
+    location_id: int | None = None
+    sku: str | None = None
+    changed: bool = False
+    before: int | None = None
+    after: int | None = None
+    version: int | None = None
+    error: Refused | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of a group. `group_id` is None when nothing changed; `replayed` says the outcomes are of an earlier
+    request with the same idempotency key."""
+
+    outcomes: list[Outcome]
+    group_id: int | None = None
+    replayed: bool = False
+
+
+class GroupRejectedError(InventoryError):
+    """The whole group was rolled back. `outcomes` tells what each line would have come to."""
+
+    def __init__(self, message: str, outcomes: list[Outcome]) -> None:
+        super().__init__(ErrorCode.GROUP_REJECTED, message)
+        self.outcomes = outcomes
+
+
+def sku_key(sku: str) -> str:
+    """The form in which SKUs, names and slugs compare: case is ignored, nothing is trimmed."""
+    return sku.casefold()
+
+
+def gtin14(text: str) -> str | None:
+    """A GTIN (EAN, UPC, ISBN-13) as 14 digits, left-padded; None when it is not 8 to 14 digits.
+
+    Spaces and hyphens between digits are dropped. The check digit is the issuer's business and is not verified.
+    """
+    digits = re.sub(r"[\s-]", "", text)
+    return digits.zfill(14) if re.fullmatch(r"[0-9]{8,14}", digits) else None
+
+
+def is_price(value: Decimal) -> bool:
+    """Whether a decimal is a price: from 0 to 99,999,999.9999, at most four places."""
+    return value.is_finite() and 0 <= value <= PRICE_MAX and value == value.quantize(Decimal("0.0001"))

@@ -1,0 +1,66 @@
+"""Every reason this program can refuse a request, in one list."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ErrorCode(StrEnum):
+    """Why a well-formed request was refused. Each transport has one table that renders every code."""
+
+    ITEM_REQUIRED = "ITEM_REQUIRED"
+    """No product was named."""
+    LOCATION_REQUIRED = "LOCATION_REQUIRED"
+    """No location was named."""
+    ITEM_NOT_FOUND = "ITEM_NOT_FOUND"
+    """The key names no product or variation, or one in the trash."""
+    ITEM_AMBIGUOUS = "ITEM_AMBIGUOUS"
+    """The key names several products or variations."""
+    ITEM_MISMATCH = "ITEM_MISMATCH"
+    """Two keys of one line name different products."""
+    ITEM_HAS_VARIATIONS = "ITEM_HAS_VARIATIONS"
+    """The product's variations carry the stock, not the product."""
+    ITEM_DISABLED = "ITEM_DISABLED"
+    """The product is not available at this location, and the caller asked to be refused then."""
+    LOCATION_NOT_FOUND = "LOCATION_NOT_FOUND"
+    """The key names no location."""
+    LOCATION_INACTIVE = "LOCATION_INACTIVE"
+    """The location takes no changes while it is inactive."""
+    LOCATION_FORBIDDEN = "LOCATION_FORBIDDEN"
+    """The API key may not write at this location."""
+    INVALID_LINE = "INVALID_LINE"
+    """The line is not an object."""
+    NOTHING_TO_CHANGE = "NOTHING_TO_CHANGE"
+    """The line names neither a quantity nor any other field to change."""
+    INVALID_QUANTITY = "INVALID_QUANTITY"
+    """The quantity is not a whole number from -1,000,000,000 to 1,000,000,000."""
+    INSUFFICIENT_STOCK = "INSUFFICIENT_STOCK"
+    """The quantity would fall below zero where back-orders are not allowed."""
+    STALE_QUANTITY = "STALE_QUANTITY"
+    """The quantity or version the caller expected is not the current one."""
+    INVALID_PRICE = "INVALID_PRICE"
+    """The price is not a decimal from 0 to 99,999,999.9999 with at most four places."""
+    SALE_PRICE_TOO_HIGH = "SALE_PRICE_TOO_HIGH"
+    """The sale price is not below the regular price that applies there."""
+    INVALID_BACKORDERS = "INVALID_BACKORDERS"
+    """Back-orders are `no`, `notify` or `yes`."""
+    INVALID_DISABLED = "INVALID_DISABLED"
+    """Disabled is true or false."""
+    GROUP_REJECTED = "GROUP_REJECTED"
+    """So many lines were refused that none was written; the outcomes tell which and why."""
+    IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
+    """The idempotency key was used before with another request body."""
+
+
+class InventoryError(Exception):
+    """A refusal: the request is well-formed, but the inventory says no. Nothing was written."""
+
+    def __init__(self, code: ErrorCode, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.field = field
+
+
+class StorageUnavailableError(Exception):
+    """The database cannot be used as it is: unreachable, or its schema is not the one this program needs."""

@@ -1,0 +1,59 @@
+"""Schema migrations: Alembic, run from the program, each step the same on both engines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from storage.database import Database
+from storage.errors import StorageUnavailableError
+
+_LOCK = 7_402_518_936  # of pg_advisory_xact_lock: two processes that start at once migrate one after the other
+
+
+def config(connection: Connection | None = None) -> Config:
+    """Alembic's configuration, without a file of its own."""
+    alembic = Config()
+    alembic.set_main_option("script_location", str(Path(__file__).parent))
+    alembic.set_main_option("path_separator", "os")
+    alembic.attributes["connection"] = connection
+    return alembic
+
+
+async def upgrade(database: Database) -> None:
+    """Bring the database to the newest schema, in one transaction. Harmless when it is there already."""
+
+    def run(connection: Connection) -> None:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        command.upgrade(config(connection), "head")
+
+    try:
+        async with database.engine.connect() as connection:
+            await connection.execution_options(stockgate_writes=True)
+            await connection.run_sync(run)
+            await connection.commit()
+    except (DBAPIError, OSError) as error:
+        raise StorageUnavailableError(f"Cannot migrate {database!r}: {getattr(error, 'orig', error)}") from error
+
+
+async def pending(database: Database) -> bool:
+    """Whether the database's schema is not the one this program needs.
+
+    Raises StorageUnavailableError when the database cannot be reached.
+    """
+
+    def current(connection: Connection) -> tuple[str, ...]:
+        return MigrationContext.configure(connection).get_current_heads()
+
+    try:
+        async with database.engine.connect() as connection:
+            return set(await connection.run_sync(current)) != set(ScriptDirectory.from_config(config()).get_heads())
+    except (DBAPIError, OSError) as error:
+        raise StorageUnavailableError(f"Cannot reach {database!r}: {getattr(error, 'orig', error)}") from error

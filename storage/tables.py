@@ -1,0 +1,226 @@
+"""The shape of the database, nothing more. Rows are read through these classes; they validate nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, Text, text
+from sqlmodel import Field, SQLModel
+
+from storage.columns import Document, Id, Key, Price, Timestamp
+
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+def _id() -> Any:
+    return Field(default=None, sa_column=Column(Id, primary_key=True, autoincrement=True))
+
+
+def _text(*, nullable: bool = False, unique: bool = False) -> Any:
+    return Field(default=None if nullable else "", sa_column=Column(Text, nullable=nullable, unique=unique))
+
+
+def _flag(*, default: bool) -> Any:
+    return Field(default=default, sa_column=Column(Boolean, nullable=False))
+
+
+def _time(*, nullable: bool = False) -> Any:
+    return Field(default=None, sa_column=Column(Timestamp, nullable=nullable))
+
+
+def _price() -> Any:
+    return Field(default=None, sa_column=Column(Price))
+
+
+class Location(SQLModel, table=True):
+    """A place that holds stock. `slug` is lower-case and decoded; `code` is what tills call it."""
+
+    id: int | None = _id()
+    slug: str = Field(sa_column=Column(Key, nullable=False, unique=True))
+    code: str | None = Field(default=None, sa_column=Column(Key, unique=True))
+    name: str = Field(sa_column=Column(Key, nullable=False))
+    description: str = _text()
+    kind: str = Field(default="store", sa_column=Column(Text, nullable=False))
+    active: bool = _flag(default=True)
+    is_default: bool = _flag(default=False)
+    position: int = Field(default=0, sa_column=Column(Integer, nullable=False))
+    address1: str | None = _text(nullable=True)
+    address2: str | None = _text(nullable=True)
+    city: str | None = _text(nullable=True)
+    region: str | None = _text(nullable=True)
+    postcode: str | None = _text(nullable=True)
+    country: str | None = _text(nullable=True)
+    latitude: float | None = Field(default=None, sa_column=Column(Float))
+    longitude: float | None = Field(default=None, sa_column=Column(Float))
+    created_at: datetime = _time()
+    updated_at: datetime = _time()
+
+    __table_args__ = (
+        # at most one default location
+        Index(
+            "uq_location_is_default",
+            "is_default",
+            unique=True,
+            sqlite_where=text("is_default"),
+            postgresql_where=text("is_default"),
+        ),
+        Index("ix_location_position_id", "position", "id"),
+    )
+
+
+class Product(SQLModel, table=True):
+    """A product or a variation: one id space, one SKU space.
+
+    `sku_key` and `name_key` are the casefolded text by which they compare; '' is no SKU. `gtin` is 14 digits,
+    `gtin_text` as given. `manage_stock` False on a variation means that the parent's setting applies. Prices are in
+    the shop's currency.
+    """
+
+    id: int | None = _id()
+    parent_id: int | None = Field(default=None, sa_column=Column(Id, ForeignKey("product.id"), index=True))
+    type: str = Field(default="simple", sa_column=Column(Key, nullable=False))
+    sku: str | None = _text(nullable=True)
+    sku_key: str = Field(default="", sa_column=Column(Key, nullable=False))
+    gtin: str | None = Field(default=None, sa_column=Column(Key, unique=True))
+    gtin_text: str | None = _text(nullable=True)
+    name: str = _text()
+    name_key: str = Field(default="", sa_column=Column(Key, nullable=False))
+    status: str = Field(default="publish", sa_column=Column(Key, nullable=False))
+    attributes: list[dict[str, str]] = Field(default_factory=list, sa_column=Column(Document, nullable=False))
+    manage_stock: bool = _flag(default=True)
+    backorders: str = Field(default="no", sa_column=Column(Text, nullable=False))
+    regular_price: Decimal | None = _price()
+    sale_price: Decimal | None = _price()
+    tax_rate: Decimal | None = _price()
+    low_stock_threshold: int | None = Field(default=None, sa_column=Column(Integer))
+    created_at: datetime = _time()
+    updated_at: datetime = _time()
+
+    __table_args__ = (
+        Index("ix_product_name_key_id", "name_key", "id"),
+        Index("ix_product_updated_at_id", "updated_at", "id"),
+        # finds and sorts by SKU; a product without one has '' and sorts first
+        Index("ix_product_sku_key_id", "sku_key", "id"),
+        Index(
+            "uq_product_sku_key",
+            "sku_key",
+            unique=True,
+            sqlite_where=text("sku_key <> ''"),
+            postgresql_where=text("sku_key <> ''"),
+        ),
+    )
+
+
+class StockLevel(SQLModel, table=True):
+    """One item at one location. `on_hand` NULL: priced here, but never counted. `version` grows with every change."""
+
+    __tablename__ = "stock_level"
+
+    product_id: int = Field(sa_column=Column(Id, ForeignKey("product.id"), primary_key=True, autoincrement=False))
+    location_id: int = Field(sa_column=Column(Id, ForeignKey("location.id"), primary_key=True, autoincrement=False))
+    on_hand: int | None = Field(default=None, sa_column=Column(BigInteger))
+    regular_price: Decimal | None = _price()
+    sale_price: Decimal | None = _price()
+    backorders: str | None = _text(nullable=True)
+    disabled: bool = _flag(default=False)
+    version: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    updated_at: datetime = _time()
+
+    __table_args__ = (
+        Index("ix_stock_level_location_id_product_id", "location_id", "product_id"),
+        Index("ix_stock_level_updated_at", "updated_at"),
+    )
+
+
+class StockChangeGroup(SQLModel, table=True):
+    """One request that changed something: who asked, through which dialect, and why."""
+
+    __tablename__ = "stock_change_group"
+
+    id: int | None = _id()
+    dialect: str = _text()
+    api_key_id: int | None = Field(default=None, sa_column=Column(Id))
+    principal: str = _text()
+    reason: str = _text()
+    reference: str = _text()
+    request_id: str = _text()
+    created_at: datetime = _time()
+
+
+class LedgerEntry(SQLModel, table=True):
+    """One immutable record per change of a level.
+
+    `on_hand` and what follows are the level's values after the change; `delta` is in units and 0 when only prices or
+    flags changed. The sum of a level's deltas is its quantity.
+    """
+
+    __tablename__ = "ledger_entry"
+
+    sequence: int | None = _id()
+    group_id: int = Field(sa_column=Column(Id, ForeignKey("stock_change_group.id"), nullable=False, index=True))
+    line: int = Field(sa_column=Column(Integer, nullable=False))
+    product_id: int = Field(sa_column=Column(Id, nullable=False))
+    location_id: int = Field(sa_column=Column(Id, nullable=False))
+    delta: int = Field(sa_column=Column(BigInteger, nullable=False))
+    before: int | None = Field(default=None, sa_column=Column(BigInteger))
+    on_hand: int | None = Field(default=None, sa_column=Column(BigInteger))
+    regular_price: Decimal | None = _price()
+    sale_price: Decimal | None = _price()
+    backorders: str | None = _text(nullable=True)
+    disabled: bool = _flag(default=False)
+    version: int = Field(sa_column=Column(BigInteger, nullable=False))
+    created_at: datetime = _time()
+
+    __table_args__ = (Index("ix_ledger_entry_level", "product_id", "location_id", "sequence"),)
+
+
+class IdempotencyRecord(SQLModel, table=True):
+    """What became of a request with an idempotency key, to answer its replays. `caller` keeps keys of callers apart."""
+
+    __tablename__ = "idempotency_record"
+
+    caller: str = Field(sa_column=Column(Key, primary_key=True))
+    key: str = Field(sa_column=Column(Key, primary_key=True))
+    fingerprint: str = _text()
+    answer: str = _text()
+    created_at: datetime = _time()
+
+    __table_args__ = (Index("ix_idempotency_record_created_at", "created_at"),)
+
+
+class ApiKey(SQLModel, table=True):
+    """Who may call. Only the token's SHA-256 is kept; `hint` is its beginning, to recognise it in a list."""
+
+    __tablename__ = "api_key"
+
+    id: int | None = _id()
+    name: str = _text()
+    hint: str = _text()
+    token_hash: str = Field(sa_column=Column(Key, nullable=False, unique=True))
+    scopes: list[str] = Field(default_factory=list, sa_column=Column(Document, nullable=False))
+    location_ids: list[int] | None = Field(default=None, sa_column=Column(Document))
+    created_at: datetime = _time()
+    expires_at: datetime | None = _time(nullable=True)
+    revoked_at: datetime | None = _time(nullable=True)
+    last_used_at: datetime | None = _time(nullable=True)
+
+
+class WebhookSecret(SQLModel, table=True):
+    """What a system that pushes webhooks presents. Only its SHA-256 is kept."""
+
+    __tablename__ = "webhook_secret"
+
+    id: int | None = _id()
+    name: str = _text()
+    hint: str = _text()
+    secret_hash: str = Field(sa_column=Column(Key, nullable=False, unique=True))
+    created_at: datetime = _time()
+    revoked_at: datetime | None = _time(nullable=True)
