@@ -1,1 +1,27 @@
-"""The GraphQL translator."""
+"""The GraphQL translator: builds `schema` from Query and Mutation."""
+
+from __future__ import annotations
+
+import strawberry
+from graphql import GraphQLSchema
+from strawberry.schema.config import StrawberryConfig
+
+from schema.executor import JsonExecutor
+from schema.mutation import Mutation
+from schema.operations import Operations, compiled_fields, read
+from schema.query import Query
+from schema.scalars import SCALARS
+
+schema = strawberry.Schema(
+    Query, Mutation, config=StrawberryConfig(scalar_map=SCALARS), execution_context_class=JsonExecutor
+)
+core: GraphQLSchema = schema._schema  # noqa: SLF001 (Strawberry gives no other way to graphql-core's schema)
+for field in compiled_fields(core):
+    field.resolve = read
+operations = Operations(core)
+"""Executes what the transports receive."""
+
+
+def sdl() -> str:
+    """The schema in the schema definition language, as schema.graphql has it."""
+    return schema.as_str() + "\n"

@@ -1,0 +1,157 @@
+"""Connections as Relay specifies them, paged by keyset cursors.
+
+A cursor is opaque to clients: the hexadecimal JSON of the order it belongs to and the row's values in that order.
+https://relay.dev/graphql/connections.htm
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Generic, TypeVar
+
+import orjson
+import strawberry
+from sqlalchemy import BindParameter, ColumnElement, Integer, literal_column, tuple_
+
+from schema.errors import bad_input
+from schema.selection import Slot
+from schema.sources import PAGE, Argument, Condition, Rows, Through, relation
+from storage.columns import Timestamp
+from storage.json_sql import hex_text, json_array, printed
+
+FIRST_DEFAULT: Final = 50
+FIRST_MAX: Final = 250
+
+NodeType = TypeVar("NodeType")
+
+
+@strawberry.type(description="Where a page stands in the whole list.")
+class PageInfo:
+    """What Relay calls PageInfo."""
+
+    has_next_page: bool = strawberry.field(description="Whether more follows after this page.")
+    has_previous_page: bool = strawberry.field(description="Whether this page was asked for with a cursor.")
+    start_cursor: str | None = strawberry.field(description="Cursor of the first edge; null on an empty page.")
+    end_cursor: str | None = strawberry.field(
+        description="Cursor of the last edge: give it as `after` for the next page."
+    )
+
+
+@strawberry.type(description="One item of a page with its cursor.")
+class Edge(Generic[NodeType]):
+    """What Relay calls an edge."""
+
+    cursor: str = strawberry.field(description="Give it as `after` to go on behind this item.")
+    node: NodeType = strawberry.field(description="The item.")
+
+
+@strawberry.type(description="One page of a list.")
+class Connection(Generic[NodeType]):
+    """What Relay calls a connection."""
+
+    nodes: list[NodeType] = strawberry.field(description="The items of this page.")
+    edges: list[Edge[NodeType]] = strawberry.field(description="The items of this page, each with its cursor.")
+    page_info: PageInfo = strawberry.field(description="Whether and how to go on.")
+    total_count: int = strawberry.field(description="Items in the whole list. Counted only when selected.")
+
+
+def page(of: Any, **arguments: Argument) -> Callable[[Callable[..., Rows]], Any]:
+    """A field that is a connection over rows of another type; decorates as schema.sources.one() does.
+
+    It has the arguments `first` and `after` besides, which are the compiler's.
+    """
+    return relation(PAGE, Connection[of], {**_PAGING, **arguments})
+
+
+_PAGING: Final = {
+    "first": Argument(int, f"How many items, from 0 to {FIRST_MAX}.", FIRST_DEFAULT),
+    "after": Argument(str | None, "Go on behind this cursor: `pageInfo.endCursor`."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Keyset:
+    """The order of a connection: its columns, which tell rows apart, and its direction."""
+
+    columns: tuple[ColumnElement[Any], ...]
+    descending: bool
+
+    @classmethod
+    def of(cls, rows: Rows) -> Keyset:
+        """The order of these rows: columns of their own, which the page carries."""
+        return cls(tuple(column for column in rows.order if not isinstance(column, Through)), rows.descending)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names under which a page carries its order's columns."""
+        return tuple(f"k{n}" for n in range(len(self.columns)))
+
+    def labelled(self) -> list[ColumnElement[Any]]:
+        """The order's columns, for the page to carry."""
+        return [column.label(name) for name, column in zip(self.names, self.columns, strict=True)]
+
+    def sorted(self, *, prefix: str | None = None, backwards: bool = False) -> list[ColumnElement[Any]]:
+        """ORDER BY, on the table's columns or on those that the page of that name carries."""
+        columns = self.columns if prefix is None else self._carried(prefix)
+        return [column.desc() if self.descending != backwards else column.asc() for column in columns]
+
+    def cursor(self, prefix: str) -> ColumnElement[Any]:
+        """The cursor of a row of the page of that name."""
+        tag = literal_column(f"'{self._tag}'")
+        return hex_text(json_array(tag, *(printed(column) for column in self._carried(prefix))))
+
+    def behind(self, after: Slot | None) -> list[Condition]:
+        """The condition that a row comes behind the cursor `after`, if one is given."""
+        if after is None:
+            return []
+        row = tuple_(*self.columns)
+        last = tuple_(*(after.bind(self._part(n), type_=column.type) for n, column in enumerate(self.columns)))
+        return [row < last if self.descending else row > last]
+
+    def _carried(self, prefix: str) -> list[ColumnElement[Any]]:
+        return [literal_column(f"{prefix}.{n}", c.type) for n, c in zip(self.names, self.columns, strict=True)]
+
+    @property
+    def _tag(self) -> str:
+        """Names the order, so that a cursor of another one is refused."""
+        columns = (str(column).partition(".")[2].strip('"') for column in self.columns)
+        return ",".join(columns) + (" desc" if self.descending else "")
+
+    def _part(self, n: int) -> Any:
+        return lambda cursor: self._parts(cursor)[n]
+
+    def _parts(self, cursor: str) -> list[Any]:
+        try:
+            return self._read(orjson.loads(bytes.fromhex(cursor)))
+        except (ValueError, TypeError):
+            message = "`after` is no cursor of this list in this order. Take it from `pageInfo.endCursor` or an edge."
+            raise bad_input(message) from None
+
+    def _read(self, cursor: Any) -> list[Any]:
+        """The values in a decoded cursor. Raises ValueError or TypeError when it is none of this order."""
+        tag, *values = cursor
+        if tag != self._tag:
+            raise ValueError(tag)
+        return [_typed(value, column) for value, column in zip(values, self.columns, strict=True)]
+
+
+def _typed(value: Any, column: ColumnElement[Any]) -> Any:
+    if isinstance(column.type, Timestamp):
+        return datetime.fromisoformat(value)
+    if isinstance(value, int if column.type.python_type is int else str):
+        return value
+    raise TypeError(type(value))
+
+
+def limit(first: Slot, *, more: int = 0) -> BindParameter[int]:
+    """How many rows to read: `first`, or the default, and so many more."""
+
+    def checked(value: int | None) -> int:
+        number = FIRST_DEFAULT if value is None else value
+        if not 0 <= number <= FIRST_MAX:
+            raise bad_input(f"`first` must be from 0 to {FIRST_MAX}, not {number}.")
+        return number + more
+
+    return first.bind(checked, type_=Integer())

@@ -1,0 +1,38 @@
+"""Context: what a resolver may use of the request. New for every request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from graphql.execution.values import VariableValues
+
+from storage.access import Credential, Scope
+from storage.changes import Origin
+from storage.database import Database
+
+if TYPE_CHECKING:
+    from schema.operations import Operation
+
+
+@dataclass(slots=True)
+class Context:
+    """The database, and who asks. `make_origin()` is the origin of the changes the caller asks for."""
+
+    database: Database
+    credential: Credential
+    make_origin: Callable[[], Origin]
+    bulk_items_max: int = 1000
+    operation: Operation = field(init=False, repr=False)
+    variables: VariableValues = field(init=False, repr=False)
+
+    def may(self, scope: Scope) -> bool:
+        """Whether the caller holds a scope."""
+        return scope in self.credential.scopes or Scope.ADMIN in self.credential.scopes
+
+    @property
+    def visible_locations(self) -> Sequence[int] | None:
+        """The locations the caller is limited to; None is everywhere."""
+        locations = self.credential.locations
+        return None if locations is None else sorted(locations)

@@ -1,0 +1,38 @@
+"""Global node ids: `gid://stockgate/Product/17`. Opaque to clients; the number is what legacy systems know."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import ColumnElement, Text, cast, literal_column
+
+from schema.errors import bad_input
+from storage.changes import ID_MAX
+
+_PREFIX = "gid://stockgate"
+
+
+def node_id(type_name: str, *parts: ColumnElement[Any]) -> ColumnElement[str]:
+    """The node id of a row, in SQL."""
+    text: ColumnElement[Any] = literal_column(f"'{_PREFIX}/{type_name}/'", Text())
+    for n, part in enumerate(parts):
+        text = text + literal_column("'-'", Text()) + cast(part, Text) if n else text + cast(part, Text)
+    return text
+
+
+def database_id(type_name: str) -> Callable[[str], int]:
+    """Reads a node id of that type, or the plain number.
+
+    The function raises GraphQLError for anything else.
+    """
+    pattern = re.compile(rf"(?:{_PREFIX}/{type_name}/)?([0-9]{{1,19}})")
+
+    def read(text: str) -> int:
+        matched = pattern.fullmatch(text)
+        if matched is None or int(matched[1]) > ID_MAX:
+            raise bad_input(f"{text!r} is not the id of a {type_name}.")
+        return int(matched[1])
+
+    return read

@@ -1,0 +1,290 @@
+"""From a request's text to its answer: documents are parsed and validated once, their SQL compiled once per shape.
+
+A query of which every root field compiles is answered without GraphQL's executor: its statements run, and their texts
+are joined. Everything else (mutations, introspection, errors) takes the executor, which calls read() for such fields.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Final
+
+import orjson
+from graphql import (
+    ExecutionResult,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLResolveInfo,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    execute,
+    get_operation_ast,
+    parse,
+    validate,
+)
+from graphql.execution.collect_fields import FieldDetails, FragmentDetails, collect_fields
+from graphql.execution.get_variable_signature import get_variable_signature
+from graphql.execution.values import VariableValues, VariableValueSource, get_variable_values
+from graphql.pyutils import Undefined
+from graphql.utilities import coerce_input_value
+from sqlalchemy import Dialect, Select
+
+from schema.compiler import Compiler
+from schema.context import Context
+from schema.executor import JsonExecutor
+from schema.selection import Binding, Convert, Selector, Slot, structure_of
+from schema.sources import SOURCE, Relation
+from storage.database import Database
+
+TOKENS_MAX: Final = 10_000
+_PLANS_MAX: Final = 200
+_ERRORS_MAX: Final = 50
+_DOCUMENTS_MAX: Final = 500
+_VISIBLE: Final = ("viewer", "locations")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One statement's text, and how to fill in its parameters from a request's values."""
+
+    sql: str
+    parameters: tuple[tuple[Slot | None, Convert | None, Any], ...]
+
+    @classmethod
+    def of(cls, statement: Select[Any], bindings: Mapping[str, Binding], dialect: Dialect) -> Plan:
+        """Compile a statement for an engine."""
+        compiled = statement.compile(dialect=dialect)
+        parameters = []
+        for name in compiled.positiontup or ():
+            slot, convert = bindings.get(name, (None, None))
+            process = compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect)
+            constant = compiled.params.get(name)
+            parameters.append(
+                (slot, convert, process) if slot else (None, None, process(constant) if process else constant)
+            )
+        return cls(compiled.string, tuple(parameters))
+
+    def values(self, request: Mapping[str, Any]) -> list[Any]:
+        """The parameters' values in one request. Raises GraphQLError for a value that cannot be meant."""
+        values = []
+        for slot, convert, process in self.parameters:
+            if slot is None:
+                values.append(process)
+                continue
+            value = slot.of(request)
+            if convert is not None:
+                value = convert(value)
+            values.append(process(value) if process is not None else value)
+        return values
+
+    async def run(self, database: Database, request: Mapping[str, Any]) -> str | None:
+        """The JSON of the field; None when it is null."""
+        return await database.fetch_text(self.sql, self.values(request))
+
+
+@dataclass(slots=True)
+class Operation:
+    """One operation of a valid document, with the plans made for it so far."""
+
+    schema: GraphQLSchema
+    document: Any
+    node: OperationDefinitionNode
+    fragments: dict[str, FragmentDetails]
+    signatures: list[Any]
+    plans: dict[Any, Any] = field(default_factory=dict)
+
+    @property
+    def is_query(self) -> bool:
+        """Whether it only reads."""
+        return self.node.operation is OperationType.QUERY
+
+    def coerce(self, raw: dict[str, Any]) -> VariableValues | list[GraphQLError]:
+        """The variables' values as their types have them, or what is wrong with them."""
+        sources: dict[str, VariableValueSource] = {}
+        coerced: dict[str, Any] = {}
+        for signature in self.signatures:
+            value = coerce_input_value(raw.get(signature.name), signature.type)
+            if signature.name not in raw or value is Undefined:  # the long way: defaults, omissions and errors
+                return get_variable_values(self.schema, self.node.variable_definitions or [], raw, _ERRORS_MAX)
+            sources[signature.name] = VariableValueSource(signature, raw[signature.name])
+            coerced[signature.name] = value
+        return VariableValues(sources, coerced)
+
+    def remembered(self, key: Any, make: Any) -> Any:
+        """What was made for this key before, or what `make()` makes now."""
+        if key not in self.plans:
+            if len(self.plans) >= _PLANS_MAX:
+                self.plans.clear()
+            self.plans[key] = make()
+        return self.plans[key]
+
+    def plan(self, context: Context, info: GraphQLResolveInfo[Context], variables: VariableValues) -> Plan:
+        """The plan of one field that the executor asks for."""
+        selector = self._selector(variables)
+        selected = selector.select(info.parent_type, [FieldDetails(node, None) for node in info.field_nodes])
+        row = _GivenBy(selector.bindings)
+        statement = _compiler(selector, context).compile(selected, row)
+        return Plan.of(statement, selector.bindings, context.database.engine.dialect)
+
+    def root_plans(self, context: Context, variables: VariableValues) -> list[tuple[str, Plan | str]] | None:
+        """The response keys of a query with their plans; None when a root field is not compiled."""
+        query_type = self.schema.query_type
+        assert query_type is not None  # noqa: S101 (Query is there)
+        selector = self._selector(variables)
+        grouped = collect_fields(
+            self.schema, self.fragments, selector.variables, query_type, self.node
+        ).grouped_field_set
+        plans: list[tuple[str, Plan | str]] = []
+        for key, details in grouped.items():
+            name = details[0].node.name.value
+            if name == "__typename":
+                plans.append((key, f'"{query_type.name}"'))
+                continue
+            if name.startswith("__"):
+                return None
+            own = self._selector(variables)  # each statement numbers its own parameters
+            statement = _compiler(own, context).compile(own.select(query_type, details))
+            plans.append((key, Plan.of(statement, own.bindings, context.database.engine.dialect)))
+        return plans
+
+    def _selector(self, variables: VariableValues) -> Selector:
+        return Selector.of(self.schema, self.node, self.fragments, variables)
+
+
+class _GivenBy:
+    """What a payload gives, as slots: what its compiled fields hang on."""
+
+    def __init__(self, bindings: dict[str, Binding]) -> None:
+        self._bindings = bindings
+
+    @property
+    def columns(self) -> Any:
+        return self
+
+    def __getattr__(self, name: str) -> Slot:
+        return Slot(self._bindings, ("source", name))
+
+
+def _compiler(selector: Selector, context: Context) -> Compiler:
+    limited = context.visible_locations is not None
+    return Compiler(selector.bindings, Slot(selector.bindings, _VISIBLE) if limited else None)
+
+
+class Operations:
+    """The operations of one schema, by their text."""
+
+    def __init__(self, schema: GraphQLSchema) -> None:
+        self.schema = schema
+        self._prepared = lru_cache(maxsize=_DOCUMENTS_MAX)(self._prepare)
+
+    def prepare(self, text: str, operation_name: str | None) -> Operation | Sequence[GraphQLError]:
+        """The operation of that name, or why the document has none that is valid."""
+        return self._prepared(text, operation_name)
+
+    def _prepare(self, text: str, operation_name: str | None) -> Operation | Sequence[GraphQLError]:
+        try:
+            document = parse(text, max_tokens=TOKENS_MAX)
+        except GraphQLError as error:
+            return [error]
+        if errors := validate(self.schema, document):
+            return errors
+        node = get_operation_ast(document, operation_name)
+        if node is None:
+            return [GraphQLError(_which_operation(operation_name))]
+        fragments = {
+            definition.name.value: FragmentDetails(definition, None)
+            for definition in document.definitions
+            if isinstance(definition, FragmentDefinitionNode)
+        }
+        signatures = [get_variable_signature(self.schema, variable) for variable in node.variable_definitions or []]
+        return Operation(self.schema, document, node, fragments, signatures)
+
+    async def execute(
+        self, operation: Operation, context: Context, raw_variables: Mapping[str, Any] | None
+    ) -> bytes | ExecutionResult:
+        """Answer an operation: the whole body when it could be read short, else a result to be encoded."""
+        raw = dict(raw_variables or {})
+        variables = operation.coerce(raw)
+        if not isinstance(variables, VariableValues):
+            return ExecutionResult(None, variables)
+        context.operation, context.variables = operation, variables
+        if operation.is_query:
+            answer = await self._read_short(operation, context, variables)
+            if answer is not None:
+                return answer
+        name = operation.node.name.value if operation.node.name else None
+        result = execute(self.schema, operation.document, None, context, raw, name, executor_class=JsonExecutor)
+        return await result if asyncio.iscoroutine(result) or isinstance(result, asyncio.Future) else result  # type: ignore[return-value]
+
+    async def _read_short(self, operation: Operation, context: Context, variables: VariableValues) -> bytes | None:
+        """None when the executor is needed: to introspect, or to say where in the query what went wrong."""
+        request = _request(context, variables)
+        try:
+            plans = operation.remembered(_key(context, variables, ()), lambda: operation.root_plans(context, variables))
+            if plans is None:
+                return None
+            texts = await _all(
+                [plan.run(context.database, request) if isinstance(plan, Plan) else _same(plan) for _, plan in plans]
+            )
+        except Exception:  # noqa: BLE001 (whatever it was, the executor meets it again and reports it as GraphQL does)
+            return None
+        fields = (f'"{key}":{text or "null"}' for (key, _), text in zip(plans, texts, strict=True))
+        return f'{{"data":{{{",".join(fields)}}}}}'.encode()
+
+
+async def _all(readings: list[Any]) -> list[str | None]:
+    return [await readings[0]] if len(readings) == 1 else list(await asyncio.gather(*readings))
+
+
+async def _same(text: str) -> str:
+    return text
+
+
+async def read(source: Any, info: GraphQLResolveInfo[Context], **_arguments: Any) -> orjson.Fragment | None:
+    """The resolver of every compiled field that the executor meets: a root field, or one of a payload."""
+    context: Context = info.context
+    operation, variables = context.operation, context.variables
+    key = _key(context, variables, tuple(part for part in info.path.as_list() if isinstance(part, str)))
+    plan = operation.remembered(key, lambda: operation.plan(context, info, variables))
+    given = source.given() if source is not None else {}
+    text = await plan.run(context.database, {**_request(context, variables), "source": given})
+    return None if text is None else orjson.Fragment(text)
+
+
+def _key(context: Context, variables: VariableValues, path: tuple[str, ...]) -> Any:
+    limited = context.visible_locations is not None
+    return (context.database.name, limited, path, structure_of(variables.coerced))
+
+
+def _request(context: Context, variables: VariableValues) -> dict[str, Any]:
+    return {"variables": variables.coerced, "viewer": {"locations": context.visible_locations}}
+
+
+def _which_operation(operation_name: str | None) -> str:
+    if operation_name is None:
+        return "Must provide operation name if query contains multiple operations."
+    return f"Unknown operation named '{operation_name}'."
+
+
+def compiled_fields(schema: GraphQLSchema) -> list[Any]:
+    """The fields that the executor may meet and that are compiled: those of roots and of payloads."""
+    from graphql import GraphQLObjectType
+
+    from schema.sources import STORED
+
+    return [
+        field_
+        for type_ in schema.type_map.values()
+        if isinstance(type_, GraphQLObjectType) and type_.name not in STORED
+        for field_ in type_.fields.values()
+        if isinstance(_source(field_), Relation)
+    ]
+
+
+def _source(field_: Any) -> Any:
+    declared = field_.extensions.get("strawberry-definition")
+    return declared.metadata.get(SOURCE) if declared is not None else None

@@ -1,0 +1,183 @@
+"""Where a field's value comes from, declared beside the field: a column, an expression, or rows of another type.
+
+Nothing here runs per row. The compiler calls these declarations once per shape of query, with SQL in place of values.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final, ForwardRef, TypeVar
+
+import strawberry
+from sqlalchemy import ColumnElement, Table, Text
+from sqlmodel import SQLModel
+
+from storage.json_sql import member
+from storage.upsert import table_of
+
+T = TypeVar("T", bound=type)
+Row = Any
+"""One row of a table in SQL: its columns are attributes."""
+Condition = ColumnElement[bool]
+SOURCE: Final = "stockgate.source"
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A value of the row: `expression(row)`.
+
+    A `limited` one counts over locations: `expression(row, sees)`, where `sees(location_id)` is the condition that the
+    caller may see what is there.
+    """
+
+    expression: Callable[..., ColumnElement[Any]]
+    limited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """An object made of columns of the same row; null when `present(row)` is false."""
+
+    present: Callable[[Row], Condition]
+
+
+@dataclass(frozen=True, slots=True)
+class Elements:
+    """The objects of a JSON list in a column of the row."""
+
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Through:
+    """Sort by a column of another table: of the row there for which `on(row)`."""
+
+    model: type[SQLModel]
+    on: Callable[[Row], Condition]
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Which rows of a table, in which order. The last column of the order is unique."""
+
+    where: Sequence[Condition] = ()
+    order: Sequence[ColumnElement[Any] | Through] = ()
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """Rows of another type: `rows(row, target, **arguments)`. `kind` says how they are given."""
+
+    rows: Callable[..., Rows]
+    kind: str
+
+
+Source = Leaf | Embedded | Elements | Relation
+ONE, MANY, PAGE = "one", "many", "page"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The table behind a GraphQL type, and which of its rows a caller limited to some locations may see."""
+
+    table: Table
+    location_of: Callable[[Row], ColumnElement[Any]] | None = field(default=None)
+
+
+STORED: Final[dict[str, Stored]] = {}
+"""By GraphQL type name."""
+
+
+def stored(
+    model: type[SQLModel], *, location_of: Callable[[Row], ColumnElement[Any]] | None = None
+) -> Callable[[T], T]:
+    """Class decorator: objects of this type are rows of that table."""
+
+    def register(cls: T) -> T:
+        STORED[cls.__name__] = Stored(table_of(model), location_of)
+        return cls
+
+    return register
+
+
+def leaf(expression: Callable[..., ColumnElement[Any]], description: str, *, limited: bool = False) -> Any:
+    """A field whose value is an expression over the row's columns."""
+    return strawberry.field(description=description, metadata={SOURCE: Leaf(expression, limited)})
+
+
+def column(name: str, description: str) -> Any:
+    """A field whose value is a column."""
+    return leaf(lambda row: getattr(row, name), description)
+
+
+def embedded(present: Callable[[Row], Condition], description: str) -> Any:
+    """A field whose value is an object made of columns of the same row."""
+    return strawberry.field(description=description, metadata={SOURCE: Embedded(present)})
+
+
+def elements(name: str, description: str) -> Any:
+    """A field that is a JSON list of objects in a column; its type's fields are declared with element()."""
+    return strawberry.field(description=description, metadata={SOURCE: Elements(name)})
+
+
+def element(key: str, description: str) -> Any:
+    """A text member of an object in a JSON list."""
+    return leaf(lambda row: member(row.value, key, Text()), description)
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An argument of a field: its GraphQL type as Strawberry reads it, and its default."""
+
+    hint: Any
+    description: str
+    default: Any = strawberry.UNSET
+
+
+def one(returns: Any, **arguments: Argument) -> Callable[[Callable[..., Rows]], Any]:
+    """A field that is one row of another type, or null.
+
+    Decorates the function that says which: of the row it hangs on, the row it leads to, and its arguments as slots.
+    Its docstring is the field's description.
+    """
+    return relation(ONE, returns, arguments)
+
+
+def many(of: Any, **arguments: Argument) -> Callable[[Callable[..., Rows]], Any]:
+    """A field that is a list of rows of another type; decorates as one() does."""
+    return relation(MANY, list[of], arguments)
+
+
+def elsewhere(type_name: str, module: str) -> Any:
+    """A type of a module that imports this one."""
+    return Annotated[ForwardRef(type_name), strawberry.lazy(module)]
+
+
+def relation(kind: str, returns: Any, arguments: Mapping[str, Argument]) -> Callable[[Callable[..., Rows]], Any]:
+    """What one(), many() and page() have in common."""
+    parameters = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=argument.default,
+            annotation=Annotated[argument.hint, strawberry.argument(description=argument.description)],
+        )
+        for name, argument in arguments.items()
+    ]
+
+    def decorate(rows: Callable[..., Rows]) -> Any:
+        def resolver(*_args: Any, **_kwargs: Any) -> Any:
+            raise AssertionError("compiled into SQL, never resolved")
+
+        resolver.__signature__ = inspect.Signature(parameters, return_annotation=returns)  # type: ignore[attr-defined]
+        resolver.__module__, resolver.__name__ = rows.__module__, rows.__name__
+        resolver.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        resolver.__annotations__["return"] = returns
+        description = inspect.cleandoc(rows.__doc__ or "")
+        return strawberry.field(resolver, description=description, metadata={SOURCE: Relation(rows, kind)})
+
+    return decorate

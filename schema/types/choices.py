@@ -1,0 +1,57 @@
+"""The closed lists of values: enums, whose names the database's words become in upper case."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import strawberry
+from strawberry import enum_value
+
+
+@strawberry.enum(description="What kind of product this is.")
+class ProductType(Enum):
+    """Words of WooCommerce."""
+
+    SIMPLE = enum_value("simple", description="Sold as it is; carries stock.")
+    VARIABLE = enum_value("variable", description="Sold in variations, which carry the stock.")
+    VARIATION = enum_value("variation", description="One sellable form of a variable product; carries stock.")
+    EXTERNAL = enum_value("external", description="Sold elsewhere.")
+    GROUPED = enum_value("grouped", description="A set of other products.")
+
+
+@strawberry.enum(description="Whether a product is on show.")
+class ProductStatus(Enum):
+    """Words of WordPress."""
+
+    PUBLISH = enum_value("publish", description="Published.")
+    DRAFT = enum_value("draft", description="Not published yet.")
+    PENDING = enum_value("pending", description="Waiting for review.")
+    PRIVATE = enum_value("private", description="Only for the shop's staff.")
+    TRASH = enum_value("trash", description="Thrown away: its stock cannot be changed.")
+
+
+@strawberry.enum(description="Whether an item may be sold below zero.")
+class Backorders(Enum):
+    """Words of WooCommerce."""
+
+    NO = enum_value("no", description="Not below zero.")
+    NOTIFY = enum_value("notify", description="Below zero, and the customer is told.")
+    YES = enum_value("yes", description="Below zero, silently.")
+
+
+@strawberry.enum(description="What kind of place a location is.")
+class LocationKind(Enum):
+    """Who comes there."""
+
+    STORE = enum_value("store", description="Customers come here.")
+    WAREHOUSE = enum_value("warehouse", description="Only goods come here.")
+
+
+@strawberry.enum(description="How to sort products. Ties are broken by id.")
+class ProductOrder(Enum):
+    """The value is the column that sorts."""
+
+    ID = enum_value("id", description="By databaseId, ascending.")
+    NAME = enum_value("name_key", description="By name, ignoring case.")
+    SKU = enum_value("sku_key", description="By SKU, ignoring case; products without one come first.")
+    UPDATED_AT = enum_value("updated_at", description="By the time of the last change of the product, oldest first.")

@@ -1,0 +1,114 @@
+"""Product: a product or a variation."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import strawberry
+from sqlalchemy import Text, func
+
+from schema.conditions import Given, after, at, at_one, has_id, sku_among, within
+from schema.ids import node_id
+from schema.inputs import LocationKeyInput
+from schema.selection import Slot
+from schema.sources import (
+    Argument,
+    Condition,
+    Rows,
+    Through,
+    column,
+    element,
+    elements,
+    elsewhere,
+    leaf,
+    many,
+    one,
+    stored,
+)
+from schema.types.choices import Backorders, ProductStatus, ProductType
+from storage import conditions as sql
+from storage import tables
+
+_StockLevel = elsewhere("StockLevel", "schema.types.stock_level")
+
+
+@strawberry.type(description="What sets a variation apart, or describes a product.")
+class Attribute:
+    """An element of the product's `attributes`."""
+
+    name: str = element("name", "What is told: `size`.")
+    value: str = element("value", "What it is: `42`.")
+
+
+@stored(tables.Product)
+@strawberry.type(description="What the shop lists. A simple product or a variation carries stock.")
+class Product:
+    """A row of `product`."""
+
+    id: strawberry.ID = leaf(lambda row: node_id("Product", row.id), "Its id over all types. Opaque.")
+    database_id: int = column("id", "The number by which legacy systems know it.")
+    sku: str | None = column("sku", "Its stock keeping unit; unique ignoring case.")
+    gtin: str | None = column("gtin_text", "Its GTIN (EAN, UPC) as it was given.")
+    name: str = column("name", "Its name; a variation's is `Parent - value, value`.")
+    type: ProductType = leaf(lambda row: func.upper(row.type), "What kind of product this is.")
+    status: ProductStatus = leaf(lambda row: func.upper(row.status), "Whether it is on show.")
+    manage_stock: bool = column("manage_stock", "Whether its stock is counted.")
+    backorders: Backorders = leaf(lambda row: func.upper(row.backorders), "Whether it may be sold below zero.")
+    regular_price: Decimal | None = column("regular_price", "Its price, where a location has none of its own.")
+    sale_price: Decimal | None = column("sale_price", "Its reduced price.")
+    created_at: datetime = column("created_at", "When it was created.")
+    updated_at: datetime = column("updated_at", "When it was last changed, other than its stock.")
+    on_hand: int | None = leaf(
+        lambda row, sees: sql.on_hand_total(row.id, sees),
+        "Units on hand over all active locations, its variations' included; null when they were never counted.",
+        limited=True,
+    )
+
+    @one("Product | None")
+    def parent(row: Any, parent: Any) -> Rows:
+        """The product of which this is a variation."""
+        return Rows([parent.id == row.parent_id])
+
+    attributes: list[Attribute] = elements("attributes", "What sets a variation apart, or describes the product.")
+
+    @many("Product")
+    def variations(row: Any, variation: Any) -> Rows:
+        """Its sellable forms, by id; empty unless it is variable."""
+        return Rows([variation.parent_id == row.id], [variation.id])
+
+    @many(_StockLevel, locations=Argument(list[LocationKeyInput] | None, "Only at these locations."))
+    def stock_levels(row: Any, level: Any, locations: Slot | None = None) -> Rows:
+        """What there is of it and where, in the locations' order; only at `locations` when they are given."""
+        named = [] if locations is None else [at(level.location_id, locations)]
+        place = Through(tables.Location, lambda location: location.id == level.location_id, "position")
+        order = [place, level.location_id]
+        return Rows([level.product_id == row.id, *named], order)
+
+
+def matching(product: Any, given: Given) -> list[Condition]:
+    """The conditions of a ProductFilter."""
+    conditions = []
+    if search := given.get("search"):
+        conditions.append(sql.name_or_sku_like(product, search.bind(sql.like_pattern, type_=Text())))
+    if skus := given.get("skus"):
+        conditions.append(sku_among(product, skus))
+    if ids := given.get("ids"):
+        conditions.append(has_id(product.id, "Product", ids))
+    if type_ := given.get("type"):
+        conditions.append(product.type == type_.value)
+    if time := given.get("updated_after"):
+        conditions.append(after(product.updated_at, time))
+    if stocked := _stocked(given):
+        conditions.append(sql.stocked_where(product, *stocked))
+    return conditions
+
+
+def _stocked(given: Given) -> list[Condition]:
+    """What is asked of a level: where it is and how many units there are."""
+    level = sql.level_columns()
+    conditions = within(level.on_hand, given.get("on_hand") or {})
+    if location := given.get("location"):
+        conditions.append(at_one(level.location_id, location))
+    return conditions

