@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from gateway import health, request_log
+from gateway import graphql, health, request_log
 from gateway import settings as settings_module
 from gateway.authentication import Authenticator
-from gateway.dialects import DIALECTS
+from gateway.dialects import DIALECTS, PREFIXES
 from gateway.dialects.dialect import mounts
+from gateway.dialects.wordpress import Addressing
 from gateway.request_log import RequestLog
 from gateway.settings import Settings
 from storage import migrations
 from storage.database import Database
-from storage.errors import StorageUnavailableError
 
 _RECORD_USE_EVERY_S = 30.0
 
@@ -29,12 +30,13 @@ def create_app(settings: Settings | None = None) -> Starlette:
     request_log.configure(settings.log_level)
     database = Database(settings.database_url.get_secret_value(), connections_max=settings.database_connections_max)
     app = Starlette(
-        routes=[*health.ROUTES, *(mount for dialect in DIALECTS for mount in mounts(dialect))],
-        middleware=[Middleware(RequestLog)],
+        routes=[*graphql.ROUTES, *health.ROUTES, *(mount for dialect in DIALECTS for mount in mounts(dialect))],
+        middleware=[Middleware(RequestLog), Middleware(Addressing, prefixes=PREFIXES)],
         lifespan=_lifespan,
     )
     app.state.settings = settings
     app.state.database = database
+    app.state.csv_exports = asyncio.Semaphore(settings.csv_exports_max)
     app.state.authenticator = Authenticator(database, cache_seconds=settings.key_cache_seconds)
     return app
 
@@ -42,7 +44,9 @@ def create_app(settings: Settings | None = None) -> Starlette:
 @contextlib.asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     database: Database = app.state.database
-    await _prepare(database)
+    await migrations.prepare(database)
+    gc.collect()
+    gc.freeze()  # what start-up made stays: collections during requests need not look at it
     recording = asyncio.create_task(_record_use(app.state.authenticator))
     try:
         yield
@@ -52,16 +56,6 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
             await recording
         await app.state.authenticator.record_use()
         await database.close()
-
-
-async def _prepare(database: Database) -> None:
-    """SQLite migrates by itself; a PostgreSQL that several hosts share is migrated by a command, at a chosen time."""
-    if database.name == "sqlite":
-        await migrations.upgrade(database)
-    elif await migrations.pending(database):
-        raise StorageUnavailableError(
-            f"{database!r} does not have the schema this program needs. Run: stockgate migrate"
-        )
 
 
 async def _record_use(authenticator: Authenticator) -> None:

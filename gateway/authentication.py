@@ -83,12 +83,14 @@ class Authenticator:
         return await self._principal(secret, access.WEBHOOK_SECRET_PREFIX, access.verify_webhook_secret)
 
     async def _principal(self, token: str, prefix: str, verify: Verify) -> Principal | None:
-        if not access.is_well_formed(token, prefix):
+        if not token.startswith(prefix):  # a secret is no key, though both are known here
             return None
         hashed = access.hash_of(token)  # of a secret only its hash is held, here too
         known = self._known.get(hashed)
         if known is not None and self._clock() < known[0] and not _has_expired(known[1]):
             return known[1]
+        if not access.is_well_formed(token, prefix):
+            return None
         self._known.pop(hashed, None)
         credential = await self._database.read(verify, token)
         if credential is None:

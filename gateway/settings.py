@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     mulopimfwc_stock_required: bool = Field(
         default=True, description="Whether every mulopimfwc/v1 item needs `stock`; false accepts price-only items."
     )
+    csv_exports_max: int = Field(
+        4, ge=1, le=1000, description="CSV exports streaming at once; each keeps a database connection while it lasts."
+    )
     log_webhooks: bool = Field(default=False, description="Whether incoming webhooks are logged, one JSON line each.")
     webhook_log_directory: Path = Field(Path("logs"), description="Folder of the webhook log files.")
 

@@ -70,7 +70,7 @@ def hash_of(token: str) -> str:
 
     Rows are found by this hash: how long the look-up takes tells nothing about the token.
     """
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()
 
 
 async def issue_api_key(

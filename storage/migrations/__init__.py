@@ -57,3 +57,16 @@ async def pending(database: Database) -> bool:
             return set(await connection.run_sync(current)) != set(ScriptDirectory.from_config(config()).get_heads())
     except (DBAPIError, OSError) as error:
         raise StorageUnavailableError(f"Cannot reach {database!r}: {getattr(error, 'orig', error)}") from error
+
+
+async def prepare(database: Database) -> None:
+    """Make sure of the schema: SQLite migrates by itself; a PostgreSQL that hosts share, by a command at a chosen time.
+
+    Raises StorageUnavailableError when a PostgreSQL database is not migrated, or nothing can be reached.
+    """
+    if database.name == "sqlite":
+        await upgrade(database)
+    elif await pending(database):
+        raise StorageUnavailableError(
+            f"{database!r} does not have the schema this program needs. Run: stockgate migrate"
+        )

@@ -1,0 +1,61 @@
+"""The `stockgate` command: every error is one clear line on standard error and a non-zero exit."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from gateway.cli import catalog, database, inspection, keys, serving
+from gateway.cli.failures import explain
+
+_HELP = """A GraphQL and REST gateway over multi-location inventory.
+
+`stockgate serve --demo` starts it on a small catalogue of its own, with nothing to set up. Settings are
+environment variables; `stockgate settings` lists them, STOCKGATE_DATABASE_URL first.
+"""
+
+app = typer.Typer(help=_HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+key = typer.Typer(help="API keys: who may read and write.", no_args_is_help=True, rich_markup_mode=None)
+webhook_secret = typer.Typer(
+    help="Secrets for systems that push webhooks.", no_args_is_help=True, rich_markup_mode=None
+)
+imports = typer.Typer(help="Bring in your own data.", no_args_is_help=True, rich_markup_mode=None)
+
+app.command()(serving.serve)
+app.command()(database.migrate)
+app.command()(catalog.seed)
+app.command()(database.reconcile)
+app.command()(inspection.schema)
+app.command()(inspection.settings)
+app.add_typer(imports, name="import")
+imports.command("catalog")(catalog.import_catalog)
+app.add_typer(key, name="key")
+key.command("create")(keys.create_key)
+key.command("list")(keys.list_keys)
+key.command("revoke")(keys.revoke_key)
+app.add_typer(webhook_secret, name="webhook-secret")
+webhook_secret.command("create")(keys.create_webhook_secret)
+
+
+@webhook_secret.callback()
+def _webhook_secrets() -> None:  # a group with one command would otherwise be that command
+    pass
+
+
+@imports.callback()
+def _imports() -> None:  # as above
+    pass
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; always ends by SystemExit."""
+    try:
+        app(arguments if arguments is None else list(arguments))
+    except Exception as error:
+        lines = explain(error)
+        if lines is None:
+            raise
+        print(*(f"stockgate: {line}" for line in lines), sep="\n", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,158 @@
+"""Commands that issue, list and revoke API keys and webhook secrets."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, time, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gateway.cli.database import with_database
+from gateway.cli.failures import CommandError
+
+if TYPE_CHECKING:  # imported when a command runs, so that --help is quick
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from storage.access import Issued
+    from storage.tables import ApiKey
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+Name = Annotated[str, typer.Option(help="Who it is for; shown in lists and recorded with every change it makes.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+
+
+class KeyScope(StrEnum):
+    """The scopes an API key may have."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+
+def create_key(
+    name: Name,
+    scope: Annotated[
+        list[KeyScope] | None,
+        typer.Option(help="What it may do; repeatable. `admin` includes the others. [default: read]"),
+    ] = None,
+    location: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SLUG", help="Limit it to this location; repeatable. Everywhere without it."),
+    ] = None,
+    expires: Annotated[
+        str,
+        typer.Option(
+            metavar="WHEN", help="A date (its end), a time (2027-01-31T18:00Z), or from now: 90m, 12h, 30d, 4w."
+        ),
+    ] = "",
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Create an API key and show it, this once: only its hash is kept.
+
+    Send it as `X-API-Key` or as `Authorization: Bearer`.
+    """
+    from storage import access
+    from storage.access import Scope
+
+    expires_at = expiry(expires, datetime.now(UTC)) if expires else None
+
+    async def issue(session: AsyncSession) -> Issued:
+        location_ids = await _location_ids(session, location) if location else None
+        scopes = [Scope(str(item)) for item in dict.fromkeys(scope or [KeyScope.READ])]
+        return await access.issue_api_key(session, name, scopes, location_ids=location_ids, expires_at=expires_at)
+
+    issued = with_database(lambda database: database.transact(issue))
+    if as_json:
+        typer.echo(json.dumps({"id": issued.id, "token": issued.token}))
+    else:
+        typer.echo(f"API key {issued.id}, shown this once:\n{issued.token}")
+
+
+def list_keys() -> None:
+    """List API keys: who they are for and what they may do. The keys themselves are not kept."""
+    from storage import access
+
+    keys = with_database(lambda database: database.read(access.list_api_keys))
+    rows = [("ID", "BEGINS", "NAME", "SCOPES", "LOCATIONS", "LAST USED", "STATE"), *map(_row, keys)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def revoke_key(key_id: Annotated[int, typer.Argument(metavar="ID", help="As `stockgate key list` shows it.")]) -> None:
+    """Make an API key invalid, everywhere within five seconds. Revoking twice is harmless."""
+    from storage import access
+
+    if not with_database(lambda database: database.transact(access.revoke_api_key, key_id)):
+        raise CommandError(f"There is no API key {key_id}. `stockgate key list` shows those that exist.")
+    typer.echo(f"API key {key_id} is revoked.")
+
+
+def create_webhook_secret(name: Name = "webhook", *, as_json: AsJson = False) -> None:
+    """Create a webhook secret and show it, this once: only its hash is kept.
+
+    Send it as `X-Webhook-Secret`. It opens the webhook routes and nothing else.
+    """
+    from storage import access
+
+    issued = with_database(lambda database: database.transact(access.issue_webhook_secret, name))
+    if as_json:
+        typer.echo(json.dumps({"id": issued.id, "secret": issued.token}))
+    else:
+        typer.echo(f"Webhook secret {issued.id}, shown this once:\n{issued.token}")
+
+
+def expiry(text: str, now: datetime) -> datetime:
+    """When a key expires: a date means its end, a time without a zone is UTC.
+
+    Raises CommandError for what is none of these, or not in the future.
+    """
+    if span := re.fullmatch(r"([0-9]{1,5})([mhdw])", text):
+        when = now + timedelta(**{_UNITS[span[2]]: int(span[1])})
+    else:
+        try:
+            when = datetime.fromisoformat(text)
+        except ValueError:
+            raise CommandError(
+                f"--expires {text!r} is neither a date (2027-01-31) nor a time (2027-01-31T18:00Z) "
+                "nor a span (90m, 12h, 30d, 4w)."
+            ) from None
+        if re.fullmatch(r"[0-9-]+", text):
+            when = datetime.combine(when, time.max)
+        when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    if when <= now:
+        raise CommandError(f"--expires {text!r} is not in the future.")
+    return when
+
+
+async def _location_ids(session: AsyncSession, slugs: Sequence[str]) -> list[int]:
+    from storage import keys
+    from storage.changes import LocationKey
+
+    asked = {slug: LocationKey("slug", slug) for slug in slugs}
+    found = await keys.resolve_locations(session, set(asked.values()))
+    if unknown := [slug for slug, key in asked.items() if key not in found]:
+        raise CommandError(*(f"There is no location {slug!r}." for slug in unknown))
+    return sorted({found[key].id for key in asked.values()})
+
+
+def _row(key: ApiKey) -> tuple[str, ...]:
+    places = "all" if key.location_ids is None else ", ".join(map(str, key.location_ids))
+    return str(key.id), f"{key.hint}…", key.name, ", ".join(key.scopes), places, _minute(key.last_used_at), _state(key)
+
+
+def _state(key: ApiKey) -> str:
+    if key.revoked_at:
+        return f"revoked {_minute(key.revoked_at)}"
+    if key.expires_at:
+        return f"{'expired' if key.expires_at <= datetime.now(UTC) else 'until'} {_minute(key.expires_at)}"
+    return "valid"
+
+
+def _minute(when: Any) -> str:
+    return f"{when:%Y-%m-%d %H:%M}" if when else "never"

@@ -1,0 +1,176 @@
+"""Write operations on locations, products and variations."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import literal, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import SQLModel, col
+
+from storage import inventory
+from storage.catalog_document import CatalogError, Reading, read
+from storage.catalog_lock import count_on, hold, largest_id
+from storage.catalog_planning import Planned, Values, plan_catalog
+from storage.catalog_stock import StockLine, counted, refusals, rehearse, stock_group, stock_lines
+from storage.changes import GroupRejectedError, Origin, gtin14, sku_key
+from storage.json_sql import among, json_text, text_of
+from storage.planning import Level, LevelKey
+from storage.tables import Location, Product, StockLevel
+from storage.upsert import table_of, upsert_rows
+
+_ORIGIN: Final = Origin("catalog-import", principal="catalog-import")
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What became of the rows of one list. Unchanged rows were not written."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did. Products that changed because their parent did are counted with those updated."""
+
+    locations: Counts
+    products: Counts
+    stock: Counts
+
+
+async def import_catalog(session: AsyncSession, document: object, *, origin: Origin = _ORIGIN) -> Imported:
+    """Make the catalogue say what the document says of it; what the document does not mention stays as it is.
+
+    `document` is JSON as storage.catalog_document.load() reads it. Stock goes through the write path. The number of
+    statements does not depend on the size of the document, and running it twice changes nothing.
+    Raises CatalogError with everything that is wrong with the document; then nothing was written.
+    """
+    reading = read(document)
+    await hold(session, Location, Product)
+    plan = plan_catalog(reading, await _locations(session), await _products(session, reading))
+    lines = stock_lines(reading, plan)
+    if plan.problems:
+        raise CatalogError([*plan.problems, *rehearse(lines, plan, await _levels(session, lines))])
+    now = datetime.now(UTC)
+    await _write_locations(session, plan.locations, now)
+    await _write_products(session, plan.products, now)
+    await count_on(session, Location, Product)
+    try:
+        applied = await inventory.apply(session, stock_group(lines, origin))
+    except GroupRejectedError as error:
+        raise CatalogError(refusals(lines, error.outcomes)) from None
+    return Imported(
+        _counts(map(_became, plan.locations)), _counts(map(_became, plan.products)), _counts(counted(applied))
+    )
+
+
+async def _locations(session: AsyncSession) -> list[Values]:
+    """All of them: there are few, and slugs and the default are to be unique among them."""
+    return await _values(session, select(table_of(Location)))
+
+
+async def _products(session: AsyncSession, reading: Reading) -> list[Values]:
+    """Those the document names, by id, SKU or GTIN; and their variations and parents, whose names hang together."""
+    rows = [placed.row for placed in reading.products]
+    own = {sku_key(row.sku) for row in rows if row.sku}
+    others = {row.parent_sku for row in rows} | {placed.row.sku for placed in reading.stock}
+    table = table_of(Product).c
+    named = await _values(
+        session,
+        select(table_of(Product)).where(
+            or_(among(table.id, "ids"), among(table.sku_key, "skus"), among(table.gtin, "gtins"))
+        ),
+        ids={row.id for row in rows}
+        | {row.parent_id for row in rows}
+        | {line.row.product_id for line in reading.stock},
+        skus=own | {sku_key(sku) for sku in others if sku},
+        gtins={gtin14(row.gtin) for row in rows if row.gtin},
+    )
+    touched = {row.id for row in rows} | {values["id"] for values in named if values["sku_key"] in own}
+    beside = await _values(
+        session,
+        select(table_of(Product)).where(or_(among(table.parent_id, "ids"), among(table.id, "parents"))),
+        ids=touched,
+        parents={values["parent_id"] for values in named if values["id"] in touched},
+    )
+    return list({values["id"]: values for values in (*named, *beside)}.values())
+
+
+async def _levels(session: AsyncSession, lines: Sequence[StockLine]) -> dict[LevelKey, Level]:
+    columns = ("on_hand", "regular_price", "sale_price", "backorders", "disabled", "version")
+    query = select(table_of(StockLevel)).where(among(col(StockLevel.product_id), "ids"))
+    rows = await _values(session, query, ids={line.product.id for line in lines})
+    return {(row["product_id"], row["location_id"]): Level(*(row[column] for column in columns)) for row in rows}
+
+
+async def _values(session: AsyncSession, query: Any, **lists: Iterable[object]) -> list[Values]:
+    found = await session.execute(
+        query, {name: json_text(list(set(values) - {None})) for name, values in lists.items()}
+    )
+    return [dict(row) for row in found.mappings()]
+
+
+async def _write_locations(session: AsyncSession, planned: Sequence[Planned], now: datetime) -> None:
+    changed = [item for item in planned if item.changed]
+    await _number(session, Location, changed)
+    slug = literal("~") + text_of(table_of(Location).c.id)  # of no other location: nothing else has a tilde
+    await _park(session, Location, changed, {"slug": slug, "code": None, "is_default": False})
+    await _write(session, Location, changed, now)
+
+
+async def _write_products(session: AsyncSession, planned: Sequence[Planned], now: datetime) -> None:
+    changed = [item for item in planned if item.changed]
+    await _number(session, Product, changed)
+    for item in changed:
+        if item.parent is not None:
+            item.after["parent_id"] = item.parent.id
+    await _park(session, Product, changed, {"sku_key": "", "gtin": None})
+    await _write(session, Product, [item for item in changed if item.parent is None], now)
+    await _write(session, Product, [item for item in changed if item.parent is not None], now)
+
+
+async def _number(session: AsyncSession, model: type[SQLModel], changed: Sequence[Planned]) -> None:
+    """Give ids to those without: none that the database or the document has already."""
+    new = [item for item in changed if item.id is None]
+    if new:
+        taken = max([await largest_id(session, model), *(item.id for item in changed if item.id is not None)])
+        for number, item in enumerate(new, start=taken + 1):
+            item.after["id"] = number
+
+
+async def _park(
+    session: AsyncSession, model: type[SQLModel], changed: Sequence[Planned], blank: Mapping[str, Any]
+) -> None:
+    moving = [
+        item.id for item in changed if item.before and any(item.before[name] != item.after[name] for name in blank)
+    ]
+    if moving:
+        table = table_of(model)
+        await session.execute(update(table).where(among(table.c.id, "ids")).values(blank), {"ids": json_text(moving)})
+
+
+async def _write(session: AsyncSession, model: type[SQLModel], changed: Sequence[Planned], now: datetime) -> None:
+    columns = [column.name for column in table_of(model).columns if column.name != "updated_at"]
+    for item in changed:
+        item.after = {"created_at": now, **item.after, "updated_at": now}
+    rows = [{name: item.after[name] for name in columns} for item in changed]
+    await upsert_rows(session, model, rows, key=("id",), shared={"updated_at": now})
+
+
+def _became(item: Planned) -> str:
+    if item.before is None:
+        return "created"
+    if item.before["updated_at"] != item.after["updated_at"]:
+        return "updated"
+    return "unchanged" if item.row is not None else ""
+
+
+def _counts(became: Iterable[str]) -> Counts:
+    counts = Counter(became)
+    return Counts(counts["created"], counts["updated"], counts["unchanged"])

@@ -1,0 +1,260 @@
+"""The `stockgate` command: what it prints, and how it refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from sqlalchemy import text
+
+from gateway.cli import main
+from gateway.cli.failures import CommandError
+from gateway.cli.keys import expiry
+from schema import sdl
+from storage.database import Database
+
+CATALOG = Path(__file__).parent.parent.parent / "gateway/cli/demo_catalog.json"
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+class Done(NamedTuple):
+    """How a command ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+Stockgate = Callable[..., Done]
+Everywhere = Callable[..., Awaitable[Done]]
+
+
+@pytest.fixture
+def stockgate(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Stockgate:
+    """Runs a command on an SQLite file in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    for variable in os.environ:
+        if variable.startswith("STOCKGATE_"):
+            monkeypatch.delenv(variable)
+
+    def run(*arguments: str) -> Done:
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        printed = capsys.readouterr()
+        return Done(int(ended.value.code or 0), printed.out, printed.err)
+
+    return run
+
+
+@pytest.fixture
+def everywhere(stockgate: Stockgate, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Everywhere:
+    """Runs a command on an empty, migrated database, once per engine. It is awaited: commands have their own loop."""
+    monkeypatch.setenv("STOCKGATE_DATABASE_URL", database_url)
+
+    async def run(*arguments: str) -> Done:
+        return await asyncio.to_thread(stockgate, *arguments)
+
+    return run
+
+
+def test_help_says_what_each_command_does(stockgate: Stockgate) -> None:
+    told = stockgate("--help").out
+    for command in ("serve", "migrate", "seed", "import", "key", "webhook-secret", "schema", "reconcile", "settings"):
+        assert re.search(rf"^  {command} +[A-Z]", told, re.MULTILINE), command
+    assert "either all of it is imported" in " ".join(stockgate("import", "catalog", "--help").out.split())
+
+
+async def test_a_key_is_created_listed_and_revoked(everywhere: Everywhere) -> None:
+    created = json.loads((await everywhere("key", "create", "--name", "till", "--scope", "write", "--json")).out)
+    assert set(created) == {"id", "token"}
+    listed = (await everywhere("key", "list")).out.splitlines()
+    assert re.fullmatch(rf"{created['id']} +{created['token'][:10]}… +till +write +all +never +valid", listed[1])
+    assert created["token"] not in "".join(listed)
+    assert (await everywhere("key", "revoke", str(created["id"]))).code == 0
+    assert "revoked 20" in (await everywhere("key", "list")).out
+
+
+def test_a_key_reads_unless_it_is_said_what_else_it_may(stockgate: Stockgate) -> None:
+    assert re.search(r"sgk_\S+", stockgate("key", "create", "--name", "sign").out)
+    assert " read  " in stockgate("key", "list").out
+
+
+async def test_a_key_is_limited_to_locations_that_exist(everywhere: Everywhere) -> None:
+    assert (await everywhere("import", "catalog", str(CATALOG))).code == 0
+    done = await everywhere("key", "create", "--name", "till", "--location", "mars", "--location", "wien-neubau")
+    assert (done.code, done.out, done.err) == (1, "", "stockgate: There is no location 'mars'.\n")
+    done = await everywhere("key", "create", "--name", "till", "--location", "wien-neubau", "--location", "Львів-Склад")
+    assert done.code == 0
+    assert " 3, 5 " in (await everywhere("key", "list")).out
+
+
+def test_a_key_that_does_not_exist_cannot_be_revoked(stockgate: Stockgate) -> None:
+    done = stockgate("key", "revoke", "7")
+    assert (done.code, done.err) == (
+        1, "stockgate: There is no API key 7. `stockgate key list` shows those that exist.\n"
+    )  # fmt: skip
+
+
+async def test_a_webhook_secret_is_shown_once(everywhere: Everywhere) -> None:
+    created = json.loads((await everywhere("webhook-secret", "create", "--json")).out)
+    assert created["secret"].startswith("sgw_")
+
+
+@pytest.mark.parametrize(
+    ("given", "when"),
+    [
+        ("30d", "2026-12-22T12:00:00+00:00"),
+        ("90m", "2026-11-22T13:30:00+00:00"),
+        ("2027-01-31", "2027-01-31T23:59:59.999999+00:00"),
+        ("2027-01-31T18:00", "2027-01-31T18:00:00+00:00"),
+        ("2027-01-31T18:00+02:00", "2027-01-31T18:00:00+02:00"),
+    ],
+)
+def test_an_expiry_is_a_date_a_time_or_a_span(given: str, when: str) -> None:
+    assert expiry(given, NOW) == datetime.fromisoformat(when)
+
+
+@pytest.mark.parametrize("given", ["soon", "30", "2027-13-01", "2026-11-21", "0d", ""])
+def test_an_expiry_that_is_none_or_past_is_refused(given: str) -> None:
+    with pytest.raises(CommandError, match="--expires"):
+        expiry(given, NOW)
+
+
+async def test_an_import_says_what_it_did_and_does_nothing_twice(everywhere: Everywhere) -> None:
+    assert (await everywhere("import", "catalog", str(CATALOG))).out == (
+        "locations: 5 created, 0 updated, 0 unchanged\n"
+        "products: 135 created, 0 updated, 0 unchanged\n"
+        "stock levels: 534 created, 0 updated, 0 unchanged\n"
+    )
+    assert (await everywhere("import", "catalog", str(CATALOG))).out.count(" 0 created, 0 updated") == 3
+    assert (await everywhere("reconcile")).code == 0
+
+
+def test_a_bad_document_is_refused_with_every_problem_in_its_place(stockgate: Stockgate, tmp_path: Path) -> None:
+    document = tmp_path / "shop.json"
+    document.write_text('{"products": [{"sku": "A"}, {"sku": "B", "name": "B", "regular_price": "cheap"}]}')
+    done = stockgate("import", "catalog", str(document))
+    assert (done.code, done.out) == (1, "")
+    assert done.err.splitlines() == [
+        "stockgate: products[1].regular_price: is not a decimal number, such as 19.99",
+        "stockgate: products[0].name: is needed: there is no such product yet",
+    ]
+
+
+def test_a_file_that_is_not_there_is_one_line(stockgate: Stockgate) -> None:
+    assert (
+        stockgate("import", "catalog", "no.json").err == "stockgate: Cannot read no.json: No such file or directory.\n"
+    )
+
+
+async def test_seeding_says_how_much_it_made(everywhere: Everywhere) -> None:
+    done = await everywhere("seed", "--products", "10", "--locations", "2", "--variations", "3")
+    assert (done.code, done.out) == (0, "Seeded 10 products at 2 locations: 28 stock levels.\n")
+    assert (await everywhere("reconcile")).out == "The ledger explains every stock level.\n"
+    assert "already" in (await everywhere("seed", "--products", "1", "--locations", "1")).err
+
+
+async def test_reconcile_fails_on_drift_until_it_is_repaired(everywhere: Everywhere, database: Database) -> None:
+    await everywhere("seed", "--products", "1", "--locations", "1")
+
+    async def drift(session: Any) -> None:
+        await session.execute(text("UPDATE stock_level SET on_hand = on_hand + 1"))
+
+    await database.transact(drift)
+    done = await everywhere("reconcile")
+    assert (done.code, done.out.count("\n")) == (1, 1)
+    assert done.err.startswith("stockgate: 1 stock levels differ from the ledger.")
+    assert (await everywhere("reconcile", "--repair")).code == 0
+    assert (await everywhere("reconcile")).code == 0
+
+
+def test_settings_are_listed_with_secrets_masked(stockgate: Stockgate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STOCKGATE_DATABASE_URL", "postgresql://shop:s3cret@db/stock")
+    done = stockgate("settings")
+    assert "STOCKGATE_DATABASE_URL = postgresql://shop:***@db/stock\n    default: sqlite:///stockgate.db\n" in done.out
+    assert "s3cret" not in done.out + done.err
+
+
+@pytest.mark.parametrize("command", [("key", "list"), ("settings",), ("serve",)])
+def test_a_bad_setting_stops_every_command_with_its_name(
+    stockgate: Stockgate, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("STOCKGATE_PORT", "http")
+    done = stockgate(*command)
+    assert done.code == 1
+    assert re.fullmatch(r"stockgate: STOCKGATE_PORT: [^\n]+\n", done.err)
+
+
+@pytest.mark.parametrize(
+    ("url", "line"),
+    [
+        ("postgresql://shop:s3cret@127.0.0.1:1/stock", r"Cannot reach .*shop:\*\*\*@127.0.0.1:1/stock.*failed.*"),
+        ("sqlite:////no/such/folder/x.db", "The folder of the database file does not exist: /no/such/folder"),
+        ("oracle://x", "No driver for 'oracle'.*"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_one_line(
+    stockgate: Stockgate, monkeypatch: pytest.MonkeyPatch, url: str, line: str
+) -> None:
+    monkeypatch.setenv("STOCKGATE_DATABASE_URL", url)
+    done = stockgate("key", "list")
+    assert done.code == 1
+    assert re.fullmatch(f"stockgate: {line}\n", done.err)
+
+
+def test_postgres_that_is_not_migrated_says_what_to_run(
+    stockgate: Stockgate, monkeypatch: pytest.MonkeyPatch, postgres_server: str
+) -> None:
+    monkeypatch.setenv("STOCKGATE_DATABASE_URL", postgres_server)  # the server's own database, which stays empty
+    for command in (("key", "list"), ("serve", "--port", "0"), ("reconcile",)):
+        done = stockgate(*command)
+        assert done.code == 1
+        assert done.err.rstrip().endswith("Run: stockgate migrate")
+
+
+async def test_migrating_twice_is_harmless(everywhere: Everywhere) -> None:
+    assert (await everywhere("migrate")).out == "The database has the newest schema.\n"
+
+
+def test_the_schema_is_printed(stockgate: Stockgate) -> None:
+    assert stockgate("schema").out == sdl()
+
+
+def test_a_taken_port_is_one_line_and_changes_nothing(stockgate: Stockgate, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = stockgate("serve", "--demo", "--port", str(port))
+    assert done.err == f"stockgate: Port {port} of 127.0.0.1 is taken. Choose another one: --port {port + 1}\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_serving_says_so_when_it_answers_and_stops_when_told(tmp_path: Path, workers: int) -> None:
+    command = [str(Path(sys.executable).with_name("stockgate")), "serve", "--port", "0", "--workers", str(workers)]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("STOCKGATE_")}
+    process = subprocess.Popen(command, cwd=tmp_path, env=clean, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        base = re.search(r"GraphQL on (http://\S+)/graphql", process.stdout.readline())
+        assert base is not None
+        with urllib.request.urlopen(f"{base[1]}/readyz", timeout=10) as answer:  # noqa: S310 (our own server)
+            assert json.load(answer) == {"status": "ready"}
+    finally:
+        started = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        rest = process.communicate(timeout=20)[0]
+    assert time.monotonic() - started < 10
+    assert rest == ""
