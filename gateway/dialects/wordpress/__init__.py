@@ -1,0 +1,24 @@
+"""What the WordPress-shaped dialects share: how routes are addressed, read, guarded, described and dressed.
+
+A dialect declares a Namespace of Resources; each Endpoint turns a RestRequest into an Answer or raises a RestError.
+"""
+
+from gateway.dialects.wordpress.addressing import Addressing
+from gateway.dialects.wordpress.answers import Answer, RestError
+from gateway.dialects.wordpress.failures import HANDLERS
+from gateway.dialects.wordpress.indexes import root
+from gateway.dialects.wordpress.parameters import RestRequest
+from gateway.dialects.wordpress.resources import Endpoint, Namespace, Resource, routes
+
+__all__ = [
+    "HANDLERS",
+    "Addressing",
+    "Answer",
+    "Endpoint",
+    "Namespace",
+    "Resource",
+    "RestError",
+    "RestRequest",
+    "root",
+    "routes",
+]

@@ -1,0 +1,51 @@
+"""The ways a WordPress route is addressed, brought into one form before routing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import parse_qsl
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+_ROOT: Final = "/wp-json"
+_TO_LOWER: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+
+
+class Addressing:
+    """ASGI middleware. `/?rest_route=/ns/route`, `/index.php?rest_route=…`, `/index.php/wp-json/…` and `/wp-json/…`
+    name the same thing, with or without one slash at the end, in any case below /wp-json. `_method` in the query or
+    else `X-HTTP-Method-Override` replaces the verb.
+
+    `prefixes` are further paths with these rules. All other paths pass untouched.
+    """
+
+    def __init__(self, app: ASGIApp, prefixes: Sequence[str] = ()) -> None:
+        self.app = app
+        self._prefixes = (_ROOT, *prefixes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(self._addressed(scope) if scope["type"] == "http" else scope, receive, send)
+
+    def _addressed(self, scope: Scope) -> Scope:
+        root_path = scope.get("root_path", "")
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        path = _pretty(scope["path"].removeprefix(root_path), query)
+        if not any(path == prefix or path.startswith(f"{prefix}/") for prefix in self._prefixes):
+            return scope
+        path = root_path + path.removesuffix("/").translate(_TO_LOWER) + "/"
+        override = query.get("_method") or Headers(scope=scope).get("x-http-method-override", "")
+        method = override.strip().upper() or scope["method"]
+        return {**scope, "path": path, "raw_path": path.encode(), "method": method}
+
+
+def _pretty(path: str, query: dict[str, str]) -> str:
+    """The path in its /wp-json form, if it is one of a WordPress route."""
+    if path.startswith(f"/index.php{_ROOT}"):
+        return path.removeprefix("/index.php")
+    if path not in {"", "/", "/index.php"}:
+        return path
+    if rest_route := query.get("rest_route"):
+        return f"{_ROOT}/{rest_route.removeprefix('/')}"
+    return _ROOT if any(name.startswith("rest_route[") for name in query) else path

@@ -1,0 +1,51 @@
+"""The root of /wp-json: its index, and the answer to every path that no namespace below it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.authentication import AuthCredentials, AuthenticationBackend, BaseUser
+from starlette.requests import HTTPConnection
+
+from gateway.dialects.dialect import Dialect
+from gateway.dialects.wordpress.answers import Answer, RestError
+from gateway.dialects.wordpress.conventions import home
+from gateway.dialects.wordpress.failures import HANDLERS
+from gateway.dialects.wordpress.parameters import RestRequest
+from gateway.dialects.wordpress.resources import Endpoint, Namespace, Resource, anyone, describe, route, route_index
+
+
+class _Anonymous(AuthenticationBackend):
+    """The root index asks nobody who they are."""
+
+    async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, BaseUser] | None:  # noqa: ARG002 (its signature)
+        return None
+
+
+def root(namespaces: Sequence[Namespace]) -> Dialect:
+    """What answers below /wp-json where no dialect does. Mounted after them."""
+
+    async def index(request: RestRequest) -> Answer:
+        if any(name.startswith("rest_route[") for name in request.http.query_params):
+            raise RestError(400, "rest_path_invalid_type", "REST path must be a string.")
+        base = home(request.http)
+        listed = {"/": describe(base, "", resource)} | {
+            path: entry for space in namespaces for path, entry in route_index(base, space).items()
+        }
+        return Answer(
+            {
+                "name": "Stockgate",
+                "description": "Multi-location inventory",
+                "url": base,
+                "home": base,
+                "gmt_offset": 0,
+                "timezone_string": "UTC",
+                "namespaces": [space.name for space in namespaces],
+                "authentication": [],
+                "routes": listed,
+                "_links": {"help": [{"href": "https://developer.wordpress.org/rest-api/"}]},
+            }
+        )
+
+    resource = Resource("", {"GET": Endpoint(index, anyone)})
+    return Dialect("wordpress", ["/wp-json"], [route("", resource)], _Anonymous(), HANDLERS)
