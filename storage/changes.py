@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum, StrEnum
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from storage.errors import ErrorCode, InventoryError
 
@@ -33,8 +33,7 @@ class Backorders(StrEnum):
     YES = "yes"
 
 
-@dataclass(frozen=True, slots=True)
-class ItemKey:
+class ItemKey(NamedTuple):
     """How a caller names an item.
 
     `value` is an int for `id` and a str otherwise. SKUs compare without case, GTINs as 14 digits. With `attributes`,
@@ -47,8 +46,7 @@ class ItemKey:
     attributes: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class LocationKey:
+class LocationKey(NamedTuple):
     """How a caller names a location. `value` is an int for `id` and a str otherwise; slugs compare without case."""
 
     kind: Literal["id", "slug", "code"]
@@ -73,7 +71,7 @@ class AdjustQuantity:
 class Change:
     """One requested line. What is left out stays as it is; a price of None is cleared, so that the product's applies.
 
-    `items` are keys of one and the same item: the first decides, the others must agree with it.
+    `items` are keys of one and the same item: the first decides, and another that names a different item is refused.
     """
 
     items: tuple[ItemKey, ...]
@@ -173,6 +171,16 @@ class GroupRejectedError(InventoryError):
 def sku_key(sku: str) -> str:
     """The form in which SKUs, names and slugs compare: case is ignored, nothing is trimmed."""
     return sku.casefold()
+
+
+def is_storable(text: str) -> bool:
+    """Whether both engines can store a text: one without NUL and without halves of surrogate pairs."""
+    return "\0" not in text and (text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text))
+
+
+def storable(text: str) -> str:
+    """A text as both engines can store it: what is_storable() refuses is replaced by U+FFFD."""
+    return text if is_storable(text) else re.sub("[\0\ud800-\udfff]", "\ufffd", text)
 
 
 def gtin14(text: str) -> str | None:

@@ -41,7 +41,7 @@ def price_text(price: Decimal | None) -> str | None:
 
 def timestamp_text(value: datetime) -> str:
     """A time as ISO 8601 in UTC, always with six decimals: `2026-11-22T05:41:00.000000Z`. Sorts by time."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 class Price(TypeDecorator[Decimal]):

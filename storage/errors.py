@@ -48,6 +48,8 @@ class ErrorCode(StrEnum):
     """Disabled is true or false."""
     GROUP_REJECTED = "GROUP_REJECTED"
     """So many lines were refused that none was written; the outcomes tell which and why."""
+    INVALID_IDEMPOTENCY_KEY = "INVALID_IDEMPOTENCY_KEY"
+    """An idempotency key is 1 to 255 printable characters."""
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
     """The idempotency key was used before with another request body."""
 

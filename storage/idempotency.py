@@ -3,77 +3,78 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 
 import orjson
 from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
 
 from storage.changes import Applied, ChangeGroup, Outcome, Refused
 from storage.errors import ErrorCode, InventoryError
 from storage.tables import IdempotencyRecord
-from storage.upsert import insert_missing
+from storage.upsert import insert_missing, table_of
 
-KEY_LENGTH_MAX = 255
+KEY_LENGTH_MAX: Final = 255
+
+_record: Final = table_of(IdempotencyRecord)
 
 
-async def claim(session: AsyncSession, group: ChangeGroup, now: datetime) -> Applied | None:
+async def claim(session: AsyncSession, group: ChangeGroup) -> Applied | None:
     """Take the group's idempotency key, or tell what came of the request that took it before.
 
     The key is inserted first, so that replays in parallel queue on one row; a claim vanishes with its transaction.
-    Refuses with: IDEMPOTENCY_KEY_REUSED.
+    Refuses with: INVALID_IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_REUSED.
     """
-    if group.idempotency_key is None:
+    key = group.idempotency_key
+    if key is None:
         return None
-    claimed = {
-        "caller": _caller(group),
-        "key": group.idempotency_key,
-        "fingerprint": "",
-        "answer": "",
-        "created_at": now,
-    }
-    await insert_missing(session, IdempotencyRecord, [claimed], key=("caller", "key"))
-    stored = select(col(IdempotencyRecord.fingerprint), col(IdempotencyRecord.answer)).where(_mine(group))
-    row = (await session.execute(stored)).one()
-    if not row.fingerprint:
+    if not (key.strip() and len(key) <= KEY_LENGTH_MAX and key.isprintable()):
+        message = f"An idempotency key is 1 to {KEY_LENGTH_MAX} printable characters."
+        raise InventoryError(ErrorCode.INVALID_IDEMPOTENCY_KEY, message, "idempotency_key")
+    fingerprint = _fingerprint(group)
+    claimed = {"caller": _caller(group), "key": key, "fingerprint": fingerprint, "answer": ""}
+    if await insert_missing(
+        session, IdempotencyRecord, [claimed], key=("caller", "key"), shared={"created_at": datetime.now(UTC)}
+    ):
         return None
-    if row.fingerprint != _fingerprint(group):
+    stored = (await session.execute(select(_record.c.fingerprint, _record.c.answer).where(_is_claimed_by(group)))).one()
+    if stored.fingerprint != fingerprint:
         raise InventoryError(
             ErrorCode.IDEMPOTENCY_KEY_REUSED,
             "This idempotency key was used before with another request body. Use a new key for a new request.",
-            "idempotencyKey",
+            "idempotency_key",
         )
-    return _applied(row.answer)
+    return _replayed(stored.answer)
 
 
 async def record(session: AsyncSession, group: ChangeGroup, applied: Applied) -> None:
     """Keep the answer of a claimed key, in the transaction that has the effect."""
     if group.idempotency_key is not None:
-        answer = orjson.dumps(
-            {"group_id": applied.group_id, "outcomes": [asdict(o) for o in applied.outcomes]}
-        ).decode()
-        await session.execute(
-            update(IdempotencyRecord).where(_mine(group)).values(fingerprint=_fingerprint(group), answer=answer)
-        )
+        answer = orjson.dumps({"group_id": applied.group_id, "outcomes": applied.outcomes}).decode()
+        await session.execute(update(_record).where(_is_claimed_by(group)).values(answer=answer))
 
 
-def _mine(group: ChangeGroup) -> ColumnElement[bool]:
-    return and_(col(IdempotencyRecord.caller) == _caller(group), col(IdempotencyRecord.key) == group.idempotency_key)
+def _is_claimed_by(group: ChangeGroup) -> ColumnElement[bool]:
+    return and_(_record.c.caller == _caller(group), _record.c.key == group.idempotency_key)
 
 
 def _caller(group: ChangeGroup) -> str:
-    return f"{group.origin.api_key_id or group.origin.principal}"
+    origin = group.origin
+    return f"api-key:{origin.api_key_id}" if origin.api_key_id is not None else origin.principal
 
 
 def _fingerprint(group: ChangeGroup) -> str:
-    asked = (group.origin.dialect, group.policy, group.failures_max, tuple(group.changes))
-    return hashlib.sha256(repr(asked).encode()).hexdigest()
+    """What makes two requests the same: everything that was asked, and nothing that merely carried it."""
+    origin = group.origin
+    asked = (
+        origin.dialect, origin.reason, origin.reference,
+        group.policy, group.failures_max, group.refuse_disabled, tuple(group.changes),
+    )  # fmt: skip
+    return hashlib.sha256(repr(asked).encode(errors="backslashreplace")).hexdigest()
 
 
-def _applied(answer: str) -> Applied:
+def _replayed(answer: str) -> Applied:
     stored = orjson.loads(answer)
     outcomes = [Outcome(**{**outcome, "error": _refused(outcome["error"])}) for outcome in stored["outcomes"]]
     return Applied(outcomes, stored["group_id"], replayed=True)

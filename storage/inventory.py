@@ -2,119 +2,111 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from sqlalchemy import BigInteger, and_, delete, exists, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
 
 from storage import idempotency, keys
-from storage.changes import Applied, Change, ChangeGroup
+from storage.changes import Applied, Change, ChangeGroup, storable
 from storage.json_sql import json_text, rows_from
-from storage.planning import Level, LevelKey, Plan, level_keys, plan
+from storage.planning import Level, LevelKey, Plan, level_keys, lines_of, plan
 from storage.tables import LedgerEntry, StockChangeGroup, StockLevel
-from storage.upsert import insert_missing, insert_rows, upsert_rows
+from storage.upsert import insert_missing, insert_rows, table_of, upsert_rows
+
+_LEVEL_KEY: Final = ("product_id", "location_id")
+_LEVEL_COLUMNS: Final = (*_LEVEL_KEY, *Level._fields)
+_ENTRY_COLUMNS: Final = ("line", "delta", "before", *_LEVEL_COLUMNS)
 
 
 async def apply(session: AsyncSession, group: ChangeGroup) -> Applied:
     """Plan the group against locked levels, then write levels and ledger together.
 
     The number of statements does not depend on the number of changes.
-    Refuses with: GROUP_REJECTED (as GroupRejectedError, with the outcomes), IDEMPOTENCY_KEY_REUSED.
+    Refuses with: GROUP_REJECTED (as GroupRejectedError, with the outcomes), IDEMPOTENCY_KEY_REUSED,
+    INVALID_IDEMPOTENCY_KEY.
     """
-    now = datetime.now(UTC)
-    if earlier := await idempotency.claim(session, group, now):
+    if earlier := await idempotency.claim(session, group):
         return earlier
     changes = [change for change in group.changes if isinstance(change, Change)]
     items = await keys.resolve_items(session, {key for change in changes for key in change.items})
     places = await keys.resolve_locations(session, {change.location for change in changes})
-    locked = level_keys(group, items, places)
-    planned = plan(group, items, places, await _lock_levels(session, locked, now))
-    group_id = await _write(session, group, planned, now)
-    if len(planned.levels) < len(locked):
-        await _drop_placeholders(session, locked)
+    lines = lines_of(group, items, places)
+    named = level_keys(lines)
+    before = await _lock(session, named)
+    planned = plan(group, lines, before)
+    group_id = await _write(session, group, planned)
+    await _drop_blanks(session, [key for key in before if key not in planned.levels and not before[key].version])
     applied = Applied(planned.outcomes, group_id)
     await idempotency.record(session, group, applied)
     return applied
 
 
-_LEVEL_KEYS: Final = {"product_id": BigInteger(), "location_id": BigInteger()}
-_named = select(*rows_from("levels", _LEVEL_KEYS).values()).subquery("named")
-_is_named = and_(col(StockLevel.product_id) == _named.c.product_id, col(StockLevel.location_id) == _named.c.location_id)
+_level: Final = table_of(StockLevel).c
+_named: Final = select(*rows_from("named", dict.fromkeys(_LEVEL_KEY, BigInteger())).values()).subquery("named")
+_is_named: Final = and_(_level.product_id == _named.c.product_id, _level.location_id == _named.c.location_id)
 _LOCK: Final = (
-    select(
-        col(StockLevel.product_id), col(StockLevel.location_id), col(StockLevel.on_hand), col(StockLevel.regular_price),
-        col(StockLevel.sale_price), col(StockLevel.backorders), col(StockLevel.disabled), col(StockLevel.version),
-    )
+    select(*(_level[name] for name in _LEVEL_COLUMNS))
     .join(_named, _is_named)
-    .order_by(col(StockLevel.product_id), col(StockLevel.location_id))
-    .with_for_update(of=StockLevel)
-)  # fmt: skip
-_DROP_PLACEHOLDERS: Final = delete(StockLevel).where(
-    col(StockLevel.version) == 0, exists().where(_is_named).correlate(StockLevel)
+    .order_by(_level.product_id, _level.location_id)
+    .with_for_update(of=table_of(StockLevel))
+)
+_DROP_BLANKS: Final = delete(table_of(StockLevel)).where(
+    _level.version == 0, exists().where(_is_named).correlate(table_of(StockLevel))
 )
 
 
-async def _lock_levels(session: AsyncSession, locked: Sequence[LevelKey], now: datetime) -> dict[LevelKey, Level]:
+async def _lock(session: AsyncSession, named: Sequence[LevelKey]) -> Mapping[LevelKey, Level]:
     """The levels as they are, locked until the transaction ends.
 
-    A level that does not exist is inserted first, at version 0, so that there is something to lock: two writers of a
-    new level queue on it. Levels are named in one order by everybody, so groups that name the same ones in any order
-    do not deadlock. On SQLite the transaction holds the only write lock already; the statements are the same.
+    A level that does not exist is inserted first, blank, at version 0, so that there is something to lock: two writers
+    of a new level queue on it. Levels are named in one order by everybody, so groups that name the same ones in any
+    order do not deadlock. On SQLite the transaction holds the only write lock already; the statements are the same.
     """
-    if not locked:
+    if not named:
         return {}
-    blank = {"disabled": False, "version": 0, "updated_at": now}
-    placeholders = [
-        {"product_id": product_id, "location_id": location_id, **blank} for product_id, location_id in locked
-    ]
-    await insert_missing(session, StockLevel, placeholders, key=("product_id", "location_id"))
-    rows = (await session.execute(_LOCK, {"levels": _named_levels(locked)})).all()
+    blank = {"disabled": False, "version": 0, "updated_at": datetime.now(UTC)}
+    await insert_missing(session, StockLevel, named, key=_LEVEL_KEY, columns=_LEVEL_KEY, shared=blank)
+    rows = (await session.execute(_LOCK, {"named": json_text(named)})).all()
     return {(row[0], row[1]): Level(*row[2:]) for row in rows}
 
 
-async def _write(session: AsyncSession, group: ChangeGroup, planned: Plan, now: datetime) -> int | None:
+async def _drop_blanks(session: AsyncSession, unused: Sequence[LevelKey]) -> None:
+    """Take back the levels that were inserted only to be locked."""
+    if unused:
+        await session.execute(_DROP_BLANKS, {"named": json_text(unused)})
+
+
+async def _write(session: AsyncSession, group: ChangeGroup, planned: Plan) -> int | None:
     """The group, each changed level's last state, one ledger entry per step; nothing at all when nothing changed."""
     if not planned.entries:
         return None
-    origin = group.origin
-    inserted = await session.execute(
-        insert(StockChangeGroup).returning(col(StockChangeGroup.id)),
-        {
-            "dialect": origin.dialect, "api_key_id": origin.api_key_id, "principal": origin.principal,
-            "reason": origin.reason, "reference": origin.reference, "request_id": origin.request_id, "created_at": now,
-        },
-    )  # fmt: skip
-    group_id = inserted.scalar_one()
-    levels = [
-        {"product_id": key[0], "location_id": key[1], **_columns(planned.levels[key]), "updated_at": now}
-        for key in sorted(planned.levels)
-    ]
-    await upsert_rows(session, StockLevel, levels, key=("product_id", "location_id"))
-    entries = [
-        {
-            "group_id": group_id, "line": entry.line, "product_id": entry.product_id, "location_id": entry.location_id,
-            "delta": entry.delta, "before": entry.before, **_columns(entry.level), "created_at": now,
-        }
-        for entry in planned.entries
-    ]  # fmt: skip
-    await insert_rows(session, LedgerEntry, entries)
+    now = datetime.now(UTC)  # taken under the locks, so that a level's times follow its versions
+    group_id = await _insert_group(session, group, now)
+    levels = [(*key, *level) for key, level in sorted(planned.levels.items())]
+    await upsert_rows(session, StockLevel, levels, key=_LEVEL_KEY, columns=_LEVEL_COLUMNS, shared={"updated_at": now})
+    entries = [(entry.line, entry.delta, entry.before, *entry.key, *entry.level) for entry in planned.entries]
+    await insert_rows(
+        session, LedgerEntry, entries, columns=_ENTRY_COLUMNS, shared={"group_id": group_id, "created_at": now}
+    )
     return group_id
 
 
-async def _drop_placeholders(session: AsyncSession, locked: Sequence[LevelKey]) -> None:
-    """Take back the levels that were inserted only to be locked."""
-    await session.execute(_DROP_PLACEHOLDERS, {"levels": _named_levels(locked)})
-
-
-def _named_levels(locked: Sequence[LevelKey]) -> str:
-    return json_text([{"product_id": product_id, "location_id": location_id} for product_id, location_id in locked])
-
-
-def _columns(level: Level) -> dict[str, object]:
-    return {
-        "on_hand": level.on_hand, "regular_price": level.regular_price, "sale_price": level.sale_price,
-        "backorders": level.backorders, "disabled": level.disabled, "version": level.version,
-    }  # fmt: skip
+async def _insert_group(session: AsyncSession, group: ChangeGroup, now: datetime) -> int:
+    origin = group.origin
+    inserted = await session.execute(
+        insert(table_of(StockChangeGroup)).returning(table_of(StockChangeGroup).c.id),
+        {
+            "dialect": origin.dialect,
+            "api_key_id": origin.api_key_id,
+            "principal": storable(origin.principal),
+            "reason": storable(origin.reason),
+            "reference": storable(origin.reference),
+            "request_id": origin.request_id,
+            "created_at": now,
+        },
+    )
+    group_id: int = inserted.scalar_one()
+    return group_id

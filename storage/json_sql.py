@@ -87,6 +87,23 @@ def member(document: ColumnElement[Any], key: str, as_type: TypeEngine[Any]) -> 
     return _Typed(extracted, type_=as_type)
 
 
+class _Element(_Construct):
+    name = "json_element"
+    inherit_cache = True
+
+
+@compiles(_Element, "sqlite")
+def _element_sqlite(element: _Element, compiler: SQLCompiler, **kw: Any) -> str:
+    document, position = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"json_extract({document}, '$[{position}]')"
+
+
+@compiles(_Element, "postgresql")
+def _element_postgresql(element: _Element, compiler: SQLCompiler, **kw: Any) -> str:
+    document, position = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"({document} ->> {position})"
+
+
 class _Typed(_Construct):
     name = "json_typed"
     inherit_cache = True
@@ -108,8 +125,15 @@ def _typed_postgresql(element: _Typed, compiler: SQLCompiler, **kw: Any) -> str:
 
 
 def rows_from(parameter: str, types: Mapping[str, TypeEngine[Any]]) -> Mapping[str, ColumnElement[Any]]:
-    """Columns over a JSON list of objects given as the bind parameter of that name, one row an object, in order."""
-    return members_of(rows_of(bindparam(parameter, type_=Text())), types)
+    """Columns over the bind parameter of that name: a JSON list of lists, one row a list, its values in this order.
+
+    Lists, because SQLite reads the whole text of a row for each of its values: names would double it.
+    """
+    rows = rows_of(bindparam(parameter, type_=Text()))
+    return {
+        name: _Typed(_Element(rows.c.value, literal_column(str(position))), type_=as_type).label(name)
+        for position, (name, as_type) in enumerate(types.items())
+    }
 
 
 def rows_of(document: ColumnElement[Any], name: str | None = None) -> FromClause:
@@ -281,7 +305,7 @@ def _price_sqlite(element: _PriceText, compiler: SQLCompiler, **kw: Any) -> str:
 
 @compiles(_PriceText, "postgresql")
 def _price_postgresql(element: _PriceText, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"to_char({compiler.process(element.clauses, **kw)} / {PRICE_SCALE}.0, 'FM99999999990.00##')"
+    return f"to_char({compiler.process(element.clauses, **kw)} / {PRICE_SCALE}.0, 'FM99999999990.0099')"
 
 
 class _TimestampText(_Construct):
@@ -314,6 +338,11 @@ def _boolean_sqlite(element: _BooleanJson, compiler: SQLCompiler, **kw: Any) -> 
 @compiles(_BooleanJson, "postgresql")
 def _boolean_postgresql(element: _BooleanJson, compiler: SQLCompiler, **kw: Any) -> str:
     return compiler.process(element.clauses, **kw)
+
+
+def boolean_json(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A condition as JSON true or false."""
+    return _BooleanJson(value)
 
 
 def printed(value: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Table, literal_column, select
+from sqlalchemy import CursorResult, Table, bindparam, literal_column, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
@@ -15,6 +15,10 @@ from storage.json_sql import json_text, rows_from
 
 _INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
+Row = Mapping[str, Any]
+Rows = Sequence[Row] | Sequence[tuple[Any, ...]]
+"""All with the same columns: mappings by column, or tuples in the order of `columns`."""
+
 
 def table_of(model: type[SQLModel]) -> Table:
     """The table behind a table class."""
@@ -22,49 +26,86 @@ def table_of(model: type[SQLModel]) -> Table:
     return table
 
 
-async def insert_rows(session: AsyncSession, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows, in order. All have the same columns; prices are Decimals, times are datetimes."""
-    await _run(session, model, rows, (), ())
+async def insert_rows(
+    session: AsyncSession,
+    model: type[SQLModel],
+    rows: Rows,
+    *,
+    columns: Sequence[str] = (),
+    shared: Row | None = None,
+) -> int:
+    """Insert rows, in order, and say how many. Prices are Decimals, times are datetimes.
+
+    `shared` are the columns that have one value in all rows: it travels once.
+    """
+    return await _run(session, model, rows, columns=columns, shared=shared)
 
 
 async def insert_missing(
-    session: AsyncSession, model: type[SQLModel], rows: Sequence[Mapping[str, Any]], *, key: tuple[str, ...]
-) -> None:
-    """Insert the rows whose key is not there yet; leave the others as they are."""
-    await _run(session, model, rows, key, ())
+    session: AsyncSession,
+    model: type[SQLModel],
+    rows: Rows,
+    *,
+    key: tuple[str, ...],
+    columns: Sequence[str] = (),
+    shared: Row | None = None,
+) -> int:
+    """Insert the rows whose key is not there yet, leave the others as they are, and say how many were inserted."""
+    return await _run(session, model, rows, key=key, columns=columns, shared=shared)
 
 
 async def upsert_rows(
-    session: AsyncSession, model: type[SQLModel], rows: Sequence[Mapping[str, Any]], *, key: tuple[str, ...]
-) -> None:
-    """Insert the rows whose key is not there yet; give the others these values."""
-    await _run(session, model, rows, key, tuple(column for column in rows[0] if column not in key) if rows else ())
+    session: AsyncSession,
+    model: type[SQLModel],
+    rows: Rows,
+    *,
+    key: tuple[str, ...],
+    columns: Sequence[str] = (),
+    shared: Row | None = None,
+) -> int:
+    """Insert the rows whose key is not there yet, give the others these values, and say how many rows there were."""
+    return await _run(session, model, rows, key=key, columns=columns, shared=shared, updates=True)
+
+
+class _Shape(NamedTuple):
+    """What the text of a statement depends on: never on the number of rows."""
+
+    engine: str
+    table: Table
+    columns: tuple[str, ...]
+    shared: tuple[str, ...]
+    key: tuple[str, ...]
+    updates: bool
 
 
 async def _run(
     session: AsyncSession,
     model: type[SQLModel],
-    rows: Sequence[Mapping[str, Any]],
-    key: tuple[str, ...],
-    updated: tuple[str, ...],
-) -> None:
-    if rows:
-        engine = session.get_bind().dialect.name
-        await session.execute(
-            _statement(engine, table_of(model), tuple(rows[0]), key, updated), {"rows": json_text(rows)}
-        )
+    rows: Rows,
+    *,
+    columns: Sequence[str],
+    shared: Row | None,
+    key: tuple[str, ...] = (),
+    updates: bool = False,
+) -> int:
+    if not rows:
+        return 0
+    names, shared = tuple(columns or rows[0]), shared or {}
+    values = rows if columns else [[row[name] for name in names] for row in cast("Sequence[Row]", rows)]
+    shape = _Shape(session.get_bind().dialect.name, table_of(model), names, tuple(shared), key, updates)
+    result = await session.execute(_statement(shape), {"rows": json_text(values), **shared})
+    return cast("CursorResult[Any]", result).rowcount
 
 
 @lru_cache(maxsize=256)
-def _statement(
-    engine: str, table: Table, columns: tuple[str, ...], key: tuple[str, ...], updated: tuple[str, ...]
-) -> Any:
-    incoming = rows_from("rows", {name: table.c[name].type for name in columns})
+def _statement(shape: _Shape) -> Any:
+    types = {name: shape.table.c[name].type for name in (*shape.columns, *shape.shared)}
+    incoming = rows_from("rows", {name: types[name] for name in shape.columns}).values()
+    constants = [bindparam(name, type_=types[name]) for name in shape.shared]
     # SQLite cannot tell the ON of a join from the ON of the conflict clause unless a WHERE stands between them
-    rows = select(*incoming.values()).where(literal_column("1") == literal_column("1"))
-    statement: Any = _INSERTS[engine](table).from_select(list(columns), rows)
-    if updated:
-        return statement.on_conflict_do_update(
-            index_elements=list(key), set_={name: statement.excluded[name] for name in updated}
-        )
-    return statement.on_conflict_do_nothing(index_elements=list(key)) if key else statement
+    rows = select(*incoming, *constants).where(literal_column("1") == literal_column("1"))
+    statement: Any = _INSERTS[shape.engine](shape.table).from_select(list(types), rows)
+    if shape.updates:
+        given = {name: statement.excluded[name] for name in types if name not in shape.key}
+        return statement.on_conflict_do_update(index_elements=list(shape.key), set_=given)
+    return statement.on_conflict_do_nothing(index_elements=list(shape.key)) if shape.key else statement

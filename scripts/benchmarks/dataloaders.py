@@ -111,7 +111,7 @@ class CloseSession(SchemaExtension):
 
 
 class App(GraphQL[Any, Any]):
-    async def get_context(self, request: Request, response: Any) -> dict[str, Any]:
+    async def get_context(self, request: Request, response: Any) -> dict[str, Any]:  # noqa: ARG002 (Strawberry's signature)
         session = AsyncSession(database.engine)
 
         async def levels(product_ids: list[int]) -> list[list[StockLevel]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from typing import Any
 
@@ -18,31 +19,37 @@ _SQLITE_PRICE = (
     "CASE WHEN {0} IS NULL THEN NULL WHEN {0} % 100 = 0 THEN printf('%d.%02d', {0} / 10000, {0} % 10000 / 100) "
     "ELSE printf('%d.%02d', {0} / 10000, {0} % 10000 / 100) || rtrim(printf('%02d', {0} % 100), '0') END"
 )
-_POSTGRES_PRICE = "to_char({0} / 10000.0, 'FM99999999990.00##')"
+_POSTGRES_PRICE = "to_char({0} / 10000.0, 'FM99999999990.0099')"
 
 
 def _sqlite() -> tuple[str, str]:
     regular, own, sale = (_SQLITE_PRICE.format(c) for c in ("p.regular_price", "l.regular_price", "l.sale_price"))
     levels = f"""(SELECT json_group_array(json_object('onHand', l.on_hand, 'regularPrice', {own}, 'salePrice', {sale},
         'location', json_object('databaseId', l.lid, 'slug', l.slug, 'name', l.name)))
-      FROM (SELECT s.on_hand, s.regular_price, s.sale_price, o.id lid, o.slug, o.name FROM stock_level s
-        JOIN location o ON o.id = s.location_id WHERE s.product_id = p.id ORDER BY o.position, o.id) l)"""
-    node = f"json_object('databaseId', p.id, 'sku', p.sku, 'name', p.name, 'regularPrice', {regular}, 'stockLevels', {levels})"
+      FROM (SELECT s.on_hand, s.regular_price, s.sale_price, o.id lid, o.slug, o.name
+        FROM stock_level s JOIN location o ON o.id = s.location_id
+        WHERE s.product_id = p.id ORDER BY o.position, o.id) l)"""
+    node = f"""json_object('databaseId', p.id, 'sku', p.sku, 'name', p.name, 'regularPrice', {regular},
+      'stockLevels', {levels})"""
     page = f"""WITH page AS (SELECT id, sku, name, regular_price FROM product ORDER BY id LIMIT ? + 1)
       SELECT json_object('nodes', (SELECT json_group_array({node}) FROM (SELECT * FROM page ORDER BY id LIMIT ?) p),
         'pageInfo', json_object('hasNextPage', json(iif((SELECT count(*) FROM page) > ?, 'true', 'false')),
-          'endCursor', (SELECT lower(hex(json_array('id', id))) FROM (SELECT id FROM page ORDER BY id LIMIT ?) ORDER BY id DESC LIMIT 1)))"""
+          'endCursor', (SELECT lower(hex(json_array('id', id)))
+            FROM (SELECT id FROM page ORDER BY id LIMIT ?) ORDER BY id DESC LIMIT 1)))"""
     return page, f"SELECT {node} FROM product p WHERE p.sku_key = ?"
 
 
 def _postgres() -> tuple[str, str]:
     regular, own, sale = (_POSTGRES_PRICE.format(c) for c in ("p.regular_price", "l.regular_price", "l.sale_price"))
-    levels = f"""(SELECT coalesce(json_agg(json_build_object('onHand', l.on_hand, 'regularPrice', {own}, 'salePrice', {sale},
-        'location', json_build_object('databaseId', o.id, 'slug', o.slug, 'name', o.name)) ORDER BY o.position, o.id), '[]')
+    levels = f"""(SELECT coalesce(json_agg(json_build_object('onHand', l.on_hand, 'regularPrice', {own},
+        'salePrice', {sale}, 'location', json_build_object('databaseId', o.id, 'slug', o.slug, 'name', o.name))
+        ORDER BY o.position, o.id), '[]')
       FROM stock_level l JOIN location o ON o.id = l.location_id WHERE l.product_id = p.id)"""
-    node = f"json_build_object('databaseId', p.id, 'sku', p.sku, 'name', p.name, 'regularPrice', {regular}, 'stockLevels', {levels})"
+    node = f"""json_build_object('databaseId', p.id, 'sku', p.sku, 'name', p.name, 'regularPrice', {regular},
+      'stockLevels', {levels})"""
     page = f"""WITH page AS (SELECT id, sku, name, regular_price FROM product ORDER BY id LIMIT $1::int + 1)
-      SELECT json_build_object('nodes', (SELECT json_agg({node} ORDER BY id) FROM (SELECT * FROM page ORDER BY id LIMIT $1) p),
+      SELECT json_build_object('nodes',
+          (SELECT json_agg({node} ORDER BY id) FROM (SELECT * FROM page ORDER BY id LIMIT $1) p),
         'pageInfo', json_build_object('hasNextPage', (SELECT count(*) FROM page) > $1,
           'endCursor', (SELECT encode(convert_to(json_build_array('id', id)::text, 'UTF8'), 'hex')
             FROM (SELECT id FROM page ORDER BY id LIMIT $1) w ORDER BY id DESC LIMIT 1)))"""
@@ -109,8 +116,6 @@ def create_app() -> Starlette:
     async def lifespan(_app: Starlette) -> Any:
         await driver.open()
         yield
-
-    import contextlib
 
     return Starlette(
         routes=[Route("/page", page, methods=["POST"]), Route("/single", single, methods=["POST"])],

@@ -1,7 +1,7 @@
 """Load from a process of its own: keep-alive connections that each send one request after the other.
 
-Reads JSON from standard input: {"port", "connections", "seconds", "requests": [{"path", "headers", "body"}]}; prints JSON:
-{"requests", "seconds", "p50_ms", "p99_ms", "errors"}. Sends to 127.0.0.1 only, for the seconds asked for at the most.
+Reads JSON from standard input: {"port", "connections", "seconds", "requests": [{"path", "headers", "body"}]}. Prints
+JSON: {"requests", "seconds", "p50_ms", "p99_ms", "errors"}. Sends to 127.0.0.1 only, and stops after 120 s.
 """
 
 from __future__ import annotations

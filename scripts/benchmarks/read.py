@@ -17,7 +17,8 @@ from rich.table import Table
 from servers import ENGINES, database_url, load, server, stockgate
 
 PAGE = """query Page($first: Int!) { products(first: $first) { nodes { databaseId sku name regularPrice
-  stockLevels { onHand regularPrice salePrice location { databaseId slug name } } } pageInfo { hasNextPage endCursor } } }"""
+  stockLevels { onHand regularPrice salePrice location { databaseId slug name } } }
+  pageInfo { hasNextPage endCursor } } }"""
 SINGLE = """query Single($sku: String!) { product(sku: $sku) { databaseId sku name regularPrice
   stockLevels { onHand regularPrice salePrice location { databaseId slug name } } } }"""
 GOALS = {"page": 0.85, "single": 0.5, "page vs DataLoaders": 60.0}

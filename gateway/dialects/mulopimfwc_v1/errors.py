@@ -58,6 +58,7 @@ RENDERED: Final[Mapping[ErrorCode, Rendered]] = {
     ErrorCode.GROUP_REJECTED: Rendered(
         "bulk_sync_failed", 500, "Bulk sync failed due to too many errors. All changes have been rolled back."
     ),
+    ErrorCode.INVALID_IDEMPOTENCY_KEY: Rendered("invalid_idempotency_key", 400),
     ErrorCode.IDEMPOTENCY_KEY_REUSED: Rendered("idempotency_key_reused", 422),
 }
 

@@ -14,6 +14,8 @@ from storage.changes import Refused
 from storage.errors import ErrorCode
 from storage.idempotency import KEY_LENGTH_MAX
 
+DELIVERY = "delivery:"  # what a delivery id is remembered under, apart from the idempotency keys
+
 _VERSION: Final = re.compile(r'(?:W/)?"?([0-9]{1,18})"?')
 
 
@@ -36,17 +38,17 @@ class ExtraHeaders:
         """Read them. Raises RestError (400) for one that is there but cannot be understood."""
         return cls(
             idempotency_key=_key(headers, "Idempotency-Key"),
-            delivery_id=_key(headers, "X-Delivery-Id"),
+            delivery_id=_key(headers, "X-Delivery-Id", longest=KEY_LENGTH_MAX - len(DELIVERY)),
             strict=_prefers_strict(headers.getlist("prefer")),
             dry_run=_dry_run(headers.get("x-dry-run", "")),
             expected_version=_version(headers.get("if-match", "").strip()),
         )
 
 
-def _key(headers: Headers, name: str) -> str | None:
+def _key(headers: Headers, name: str, *, longest: int = KEY_LENGTH_MAX) -> str | None:
     value = headers.get(name, "").strip()
-    if len(value) > KEY_LENGTH_MAX:
-        raise RestError(400, "invalid_header", f"{name} has more than {KEY_LENGTH_MAX} characters.")
+    if len(value) > longest:
+        raise RestError(400, "invalid_header", f"{name} has more than {longest} characters.")
     return value or None
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from gateway.authentication import Principal
 from gateway.dialects.mulopimfwc_v1 import errors, requests, responses
 from gateway.dialects.mulopimfwc_v1.credentials import caller_of, deliverer
-from gateway.dialects.mulopimfwc_v1.extra_headers import ExtraHeaders
+from gateway.dialects.mulopimfwc_v1.extra_headers import DELIVERY, ExtraHeaders
 from gateway.dialects.mulopimfwc_v1.items import ITEM_REQUIRED, read_item
 from gateway.dialects.wordpress import Answer, RestError, RestRequest
 from gateway.request_log import request_id_of
@@ -74,7 +74,7 @@ async def webhook(request: RestRequest) -> Answer:
             raise errors.invalid_webhook_data()
         raise errors.failure("webhook_failed", change, request.settings)
     sender = deliverer(caller_of(request.http))
-    delivery = None if extra.delivery_id is None else f"delivery:{extra.delivery_id}"
+    delivery = None if extra.delivery_id is None else f"{DELIVERY}{extra.delivery_id}"
     group = ChangeGroup(
         changes=[change],
         origin=_origin(request, sender, reference=extra.delivery_id or ""),
