@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Integer, Text, TypeDecorator
+from sqlalchemy import BigInteger, ColumnElement, DateTime, Dialect, Integer, Text, TypeDecorator, literal_column
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import JSON, TypeEngine
 
@@ -17,6 +17,10 @@ Id = BigInteger().with_variant(Integer(), "sqlite")
 
 Key = Text().with_variant(Text(collation="C"), "postgresql")
 """Text that is compared and sorted by code point on both engines."""
+
+NO_SKU: Final[ColumnElement[str]] = literal_column("''", Text())
+"""The `sku_key` of what has none, written out: an index is partial by it, and were it a parameter, SQLite would plan
+the statement anew for each of its values (60 of 100 µs of a look-up by SKU)."""
 
 Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 

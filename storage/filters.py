@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from storage.changes import sku_key
-from storage.columns import Timestamp
+from storage.columns import NO_SKU, Timestamp
 from storage.json_sql import among, json_text
 from storage.tables import Product, StockLevel
 
@@ -37,7 +37,7 @@ def matches(search: str) -> ColumnElement[bool]:
 
 def of_sku(sku: str) -> ColumnElement[bool]:
     """The product or the variation with this SKU."""
-    return and_(col(Product.sku_key) == sku_key(sku), col(Product.sku_key) != "")
+    return and_(col(Product.sku_key) == sku_key(sku), col(Product.sku_key) != NO_SKU)
 
 
 def with_item_of_sku(sku: str) -> ColumnElement[bool]:
@@ -45,7 +45,7 @@ def with_item_of_sku(sku: str) -> ColumnElement[bool]:
     variation = exists().where(
         col(_child.parent_id) == col(Product.id),
         col(_child.sku_key) == sku_key(sku),
-        col(_child.sku_key) != "",
+        col(_child.sku_key) != NO_SKU,
         col(_child.status) == "publish",
     )
     return or_(of_sku(sku), variation)

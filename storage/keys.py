@@ -9,6 +9,7 @@ from sqlalchemy import exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.changes import ID_MAX, ItemKey, LocationKey, Refused, gtin14, is_storable, sku_key
+from storage.columns import NO_SKU
 from storage.errors import ErrorCode
 from storage.json_sql import among, json_text
 from storage.planning import Item, Place
@@ -31,7 +32,9 @@ _ITEM: Final = (_product.id, _product.sku, _product.backorders, _product.regular
 _IS_KEPT: Final = _product.status != "trash"
 _ITEMS_BY: Final[dict[str, Any]] = {
     "id": select(_product.id, *_ITEM).where(_IS_KEPT, among(_product.id, "keys")),
-    "sku": select(_product.sku_key, *_ITEM).where(_IS_KEPT, among(_product.sku_key, "keys"), _product.sku_key != ""),
+    "sku": select(_product.sku_key, *_ITEM).where(
+        _IS_KEPT, among(_product.sku_key, "keys"), _product.sku_key != NO_SKU
+    ),
     "gtin": select(_product.gtin, *_ITEM).where(_IS_KEPT, among(_product.gtin, "keys")),
 }
 _ITEMS_OF_STYLE: Final = (
