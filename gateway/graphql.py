@@ -30,6 +30,7 @@ from storage.errors import StorageUnavailableError
 DIALECT = "graphql"
 _JSON = "application/json"
 _GRAPHQL_JSON = "application/graphql-response+json"
+_UNAVAILABLE = "The database is not available now. Try again."
 _GRAPHQL_ERRORS = "GRAPHQL_VALIDATION_FAILED"
 log = structlog.get_logger("stockgate.graphql")
 
@@ -59,6 +60,9 @@ async def graphql(request: Request) -> Response:
             return _result(request, ExecutionResult(None, list(operation)), executed=False)
         _authorize(principal, operation)
         result = await operations.execute(operation, _context(request, principal), asked.variables)
+    except StorageUnavailableError:
+        error = {"message": _UNAVAILABLE, "extensions": {"code": "SERVICE_UNAVAILABLE"}}
+        return _response(request, 503, orjson.dumps({"errors": [error]}), {"Retry-After": "1"})
     except _RefusedError as refused:
         error = {"message": refused.message, "extensions": {"code": refused.code}}
         return _response(request, refused.status, orjson.dumps({"errors": [error]}), refused.headers)
@@ -127,7 +131,7 @@ def _formatted(request: Request, error: GraphQLError, *, executed: bool) -> dict
     original = error.original_error
     told: dict[str, Any] = dict(error.formatted)
     if isinstance(original, StorageUnavailableError):
-        told |= {"message": "The database is not available. Try again.", "extensions": {"code": "SERVICE_UNAVAILABLE"}}
+        told |= {"message": _UNAVAILABLE, "extensions": {"code": "SERVICE_UNAVAILABLE"}}
     elif original is not None and not isinstance(original, GraphQLError):
         request_id = request_id_of(request.scope)
         log.error("operation failed", request_id=request_id, path=error.path, exc_info=original)

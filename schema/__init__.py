@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import strawberry
-from graphql import GraphQLSchema
+from graphql import GraphQLInputObjectType, GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
 from schema.executor import JsonExecutor
@@ -16,6 +16,9 @@ schema = strawberry.Schema(
     Query, Mutation, config=StrawberryConfig(scalar_map=SCALARS), execution_context_class=JsonExecutor
 )
 core: GraphQLSchema = schema._schema  # noqa: SLF001 (Strawberry gives no other way to graphql-core's schema)
+for type_ in core.type_map.values():
+    if isinstance(type_, GraphQLInputObjectType):  # Strawberry checks @oneOf itself, by a rule that we do not run
+        type_.is_one_of = type_.extensions["strawberry-definition"].is_one_of
 for field in compiled_fields(core):
     field.resolve = read
 operations = Operations(core)

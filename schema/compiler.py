@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, case, literal_column, select, true
+from sqlalchemy import BindParameter, ColumnElement, Select, Text, case, literal_column, select, true
 
 from schema import paging
 from schema.rows import HangsOn, JoinedRow, Named
@@ -28,6 +28,8 @@ class Compiler:
     bindings: dict[str, Binding]
     visible: Slot | None = None
     numbers: Iterator[int] = field(default_factory=itertools.count)
+    limit: list[BindParameter[str]] = field(default_factory=list)
+    """The one parameter with `visible`, once it was needed: equal conditions can share a join then."""
 
     def compile(self, selected: Selected, row: HangsOn | None = None) -> Select[Any]:
         """The statement of one field: one row with the field's JSON, or none when the field is null.
@@ -105,7 +107,8 @@ class Compiler:
         self, relation: Relation, row: HangsOn | None, target: Any, type_name: str, arguments: dict[str, Any]
     ) -> Rows:
         """The relation's rows, less those the caller may not see."""
-        rows = relation.rows(row and row.columns, target, **arguments)
+        limits = {"sees": self.sees} if relation.limited else {}
+        rows = relation.rows(row and row.columns, target, **limits, **arguments)
         location_of = STORED[type_name].location_of
         if self.visible is None or location_of is None:
             return rows
@@ -113,7 +116,11 @@ class Compiler:
 
     def sees(self, location_id: ColumnElement[Any]) -> Condition:
         """Whether the caller may see what is at that location."""
-        return true() if self.visible is None else among(location_id, self.visible.bind(json_text, type_=Text()))
+        if self.visible is None:
+            return true()
+        if not self.limit:
+            self.limit.append(self.visible.bind(json_text, type_=Text()))
+        return among(location_id, self.limit[0])
 
     @staticmethod
     def typename(selected: Selected) -> ColumnElement[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 
 import orjson
@@ -16,8 +15,10 @@ import strawberry
 from sqlalchemy import BindParameter, ColumnElement, Integer, literal_column, tuple_
 
 from schema.errors import bad_input
+from schema.scalars import utc
 from schema.selection import Slot
 from schema.sources import PAGE, Argument, Condition, Rows, Through, relation
+from storage.changes import ID_MAX, is_storable
 from storage.columns import Timestamp
 from storage.json_sql import hex_text, json_array, printed
 
@@ -57,12 +58,12 @@ class Connection(Generic[NodeType]):
     total_count: int = strawberry.field(description="Items in the whole list. Counted only when selected.")
 
 
-def page(of: Any, **arguments: Argument) -> Callable[[Callable[..., Rows]], Any]:
+def page(of: Any, *, limited: bool = False, **arguments: Argument) -> Callable[[Callable[..., Rows]], Any]:
     """A field that is a connection over rows of another type; decorates as schema.sources.one() does.
 
     It has the arguments `first` and `after` besides, which are the compiler's.
     """
-    return relation(PAGE, Connection[of], {**_PAGING, **arguments})
+    return relation(PAGE, Connection[of], {**_PAGING, **arguments}, limited=limited)
 
 
 _PAGING: Final = {
@@ -99,7 +100,7 @@ class Keyset:
 
     def cursor(self, prefix: str) -> ColumnElement[Any]:
         """The cursor of a row of the page of that name."""
-        tag = literal_column(f"'{self._tag}'")
+        tag: ColumnElement[str] = literal_column(f"'{self._tag}'")
         return hex_text(json_array(tag, *(printed(column) for column in self._carried(prefix))))
 
     def behind(self, after: Slot | None) -> list[Condition]:
@@ -131,18 +132,22 @@ class Keyset:
 
     def _read(self, cursor: Any) -> list[Any]:
         """The values in a decoded cursor. Raises ValueError or TypeError when it is none of this order."""
-        tag, *values = cursor
-        if tag != self._tag:
-            raise ValueError(tag)
-        return [_typed(value, column) for value, column in zip(values, self.columns, strict=True)]
+        values = list(cursor)
+        if values[:1] != [self._tag]:
+            raise ValueError(cursor)
+        return [_typed(value, column) for value, column in zip(values[1:], self.columns, strict=True)]
 
 
 def _typed(value: Any, column: ColumnElement[Any]) -> Any:
     if isinstance(column.type, Timestamp):
-        return datetime.fromisoformat(value)
-    if isinstance(value, int if column.type.python_type is int else str):
-        return value
-    raise TypeError(type(value))
+        return utc(value)
+    if column.type.python_type is int:
+        fits = type(value) is int and abs(value) <= ID_MAX
+    else:
+        fits = isinstance(value, str) and is_storable(value)
+    if not fits:
+        raise ValueError(value)
+    return value
 
 
 def limit(first: Slot, *, more: int = 0) -> BindParameter[int]:

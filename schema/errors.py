@@ -7,6 +7,7 @@ from typing import Any
 
 import strawberry
 from graphql import GraphQLError
+from strawberry.utils.str_converters import to_camel_case
 
 from storage.changes import Outcome
 from storage.errors import ErrorCode, InventoryError
@@ -35,6 +36,7 @@ RENDERED = {
     ErrorCode.INVALID_BACKORDERS: "Back-orders are NO, NOTIFY or YES.",
     ErrorCode.INVALID_DISABLED: "Disabled is true or false.",
     ErrorCode.GROUP_REJECTED: "So many lines were refused that none was written; their errors follow.",
+    ErrorCode.INVALID_IDEMPOTENCY_KEY: "An idempotency key is 1 to 255 printable characters.",
     ErrorCode.IDEMPOTENCY_KEY_REUSED: "The idempotency key was used before with another request.",
 }
 """Every refusal as GraphQL describes it."""
@@ -60,6 +62,14 @@ class UserError:
     )
 
 
+_FIELDS = {"quantity": "onHand", "expected_quantity": "expectedOnHand"}
+"""Fields that GraphQL calls otherwise than the core does."""
+
+
+def _field(name: str | None) -> str | None:
+    return None if name is None else _FIELDS.get(name, to_camel_case(name))
+
+
 def of_outcome(outcome: Outcome) -> UserError | None:
     """The refusal of one line, if it was refused."""
     if outcome.error is None:
@@ -68,7 +78,7 @@ def of_outcome(outcome: Outcome) -> UserError | None:
     return UserError(
         code=UserErrorCode[error.code.name],
         message=error.message,
-        field=error.field,
+        field=_field(error.field),
         index=outcome.index,
         current_on_hand=error.current_quantity,
         current_version=error.current_version,
@@ -77,7 +87,7 @@ def of_outcome(outcome: Outcome) -> UserError | None:
 
 def of_error(error: InventoryError) -> UserError:
     """The refusal of a whole request."""
-    return UserError(code=UserErrorCode[error.code.name], message=error.message, field=error.field, index=None)
+    return UserError(code=UserErrorCode[error.code.name], message=error.message, field=_field(error.field), index=None)
 
 
 def bad_input(message: str) -> GraphQLError:

@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, cast, literal_column
+from sqlalchemy import ColumnElement, Text, cast, literal_column, type_coerce
 
 from schema.errors import bad_input
 from storage.changes import ID_MAX
+from storage.json_sql import PlainText
 
 _PREFIX = "gid://stockgate"
 
@@ -19,7 +20,7 @@ def node_id(type_name: str, *parts: ColumnElement[Any]) -> ColumnElement[str]:
     text: ColumnElement[Any] = literal_column(f"'{_PREFIX}/{type_name}/'", Text())
     for n, part in enumerate(parts):
         text = text + literal_column("'-'", Text()) + cast(part, Text) if n else text + cast(part, Text)
-    return text
+    return type_coerce(text, PlainText())
 
 
 def database_id(type_name: str) -> Callable[[str], int]:

@@ -73,7 +73,9 @@ class IntRange:
 class ProductFilter:
     """Compiled by schema.types.product."""
 
-    search: str | None = strawberry.field(default=NOT_GIVEN, description="Text in the name or the SKU, in any case.")
+    search: str | None = strawberry.field(
+        default=NOT_GIVEN, description="Text in the name or the SKU, in any case; at most 1,000 characters."
+    )
     skus: list[str] | None = strawberry.field(default=NOT_GIVEN, description="These SKUs, in any case.")
     ids: list[strawberry.ID] | None = strawberry.field(default=NOT_GIVEN, description="These node ids or databaseIds.")
     type: ProductType | None = strawberry.field(default=NOT_GIVEN, description="Of this type.")

@@ -14,7 +14,7 @@ from schema.errors import UserError, bad_input, of_error, of_outcome
 from schema.inputs import InventoryBulkSyncInput, InventoryItemInput, InventoryUpdateInput, given
 from schema.payloads import InventoryBulkSyncPayload, InventoryItemResult, InventoryUpdatePayload
 from storage import inventory
-from storage.changes import Applied, ChangeGroup, GroupRejectedError, Policy
+from storage.changes import Applied, ChangeGroup, GroupRejectedError, Policy, is_storable
 from storage.errors import InventoryError
 
 Update = Annotated[InventoryUpdateInput, argument(description="What to change.")]
@@ -45,7 +45,7 @@ class Mutation:
         if len(input.items) > info.context.bulk_items_max:
             raise bad_input(f"Too many items: {len(input.items)}. Send at most {info.context.bulk_items_max} at once.")
         group = _group(info.context, input.items, input, Policy(str(input.policy.value)))
-        group = replace(group, failures_max=given(input.failures_max))
+        group = replace(group, failures_max=_number("failuresMax", given(input.failures_max)))
         applied, errors = await _apply(info.context, group, dry_run=input.dry_run)
         results = [InventoryItemResult.of(outcome, of_outcome(outcome)) for outcome in applied.outcomes]
         failed = sum(not result.accepted for result in results)
@@ -66,9 +66,22 @@ def _group(
     asked: InventoryUpdateInput | InventoryBulkSyncInput,
     policy: Policy,
 ) -> ChangeGroup:
-    origin = replace(context.make_origin(), reason=asked.reason, reference=asked.reference)
+    reason, reference = _storable("reason", asked.reason), _storable("reference", asked.reference)
+    origin = replace(context.make_origin(), reason=reason, reference=reference)
     changes = [item.to_change() for item in items]
     return ChangeGroup(changes, origin, policy, idempotency_key=given(asked.idempotency_key))
+
+
+def _storable(field: str, text: str) -> str:
+    if not is_storable(text):
+        raise bad_input(f"`{field}` must not contain NUL.")
+    return text
+
+
+def _number(field: str, value: int | None) -> int | None:
+    if value is not None and value < 0:
+        raise bad_input(f"`{field}` must be 0 or more, not {value}.")
+    return value
 
 
 async def _apply(context: Context, group: ChangeGroup, *, dry_run: bool) -> tuple[Applied, list[UserError]]:
@@ -82,6 +95,8 @@ async def _apply(context: Context, group: ChangeGroup, *, dry_run: bool) -> tupl
         return Applied(error.outcomes), [*([of_error(error)] if many else []), *(e for e in refused if e is not None)]
     except InventoryError as error:
         return Applied([]), [of_error(error)]
+    if dry_run and not applied.replayed:
+        applied = replace(applied, group_id=None)  # rolled back: another request may have this id by now
     return applied, [error for error in map(of_outcome, applied.outcomes) if error is not None]
 
 

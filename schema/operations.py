@@ -7,7 +7,7 @@ are joined. Everything else (mutations, introspection, errors) takes the executo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
@@ -17,6 +17,7 @@ from graphql import (
     ExecutionResult,
     FragmentDefinitionNode,
     GraphQLError,
+    GraphQLObjectType,
     GraphQLResolveInfo,
     GraphQLSchema,
     OperationDefinitionNode,
@@ -35,10 +36,13 @@ from sqlalchemy import Dialect, Select
 
 from schema.compiler import Compiler
 from schema.context import Context
+from schema.errors import bad_input
 from schema.executor import JsonExecutor
+from schema.rows import HangsOn
 from schema.selection import Binding, Convert, Selector, Slot, structure_of
 from schema.sources import SOURCE, Relation
 from storage.database import Database
+from storage.errors import StatementTooComplexError
 
 TOKENS_MAX: Final = 10_000
 _PLANS_MAX: Final = 200
@@ -82,8 +86,11 @@ class Plan:
         return values
 
     async def run(self, database: Database, request: Mapping[str, Any]) -> str | None:
-        """The JSON of the field; None when it is null."""
-        return await database.fetch_text(self.sql, self.values(request))
+        """The JSON of the field; None when it is null. Raises GraphQLError for what the database cannot be asked."""
+        try:
+            return await database.fetch_text(self.sql, self.values(request))
+        except StatementTooComplexError:
+            raise _too_deep() from None
 
 
 @dataclass(slots=True)
@@ -124,11 +131,8 @@ class Operation:
 
     def plan(self, context: Context, info: GraphQLResolveInfo[Context], variables: VariableValues) -> Plan:
         """The plan of one field that the executor asks for."""
-        selector = self._selector(variables)
-        selected = selector.select(info.parent_type, [FieldDetails(node, None) for node in info.field_nodes])
-        row = _GivenBy(selector.bindings)
-        statement = _compiler(selector, context).compile(selected, row)
-        return Plan.of(statement, selector.bindings, context.database.engine.dialect)
+        details = [FieldDetails(node, None) for node in info.field_nodes]
+        return self._plan(context, variables, info.parent_type, details, hangs_on=_GivenBy)
 
     def root_plans(self, context: Context, variables: VariableValues) -> list[tuple[str, Plan | str]] | None:
         """The response keys of a query with their plans; None when a root field is not compiled."""
@@ -146,10 +150,25 @@ class Operation:
                 continue
             if name.startswith("__"):
                 return None
-            own = self._selector(variables)  # each statement numbers its own parameters
-            statement = _compiler(own, context).compile(own.select(query_type, details))
-            plans.append((key, Plan.of(statement, own.bindings, context.database.engine.dialect)))
+            plans.append((key, self._plan(context, variables, query_type, details)))
         return plans
+
+    def _plan(
+        self,
+        context: Context,
+        variables: VariableValues,
+        parent: GraphQLObjectType,
+        details: list[FieldDetails],
+        *,
+        hangs_on: Callable[[dict[str, Binding]], HangsOn] | None = None,
+    ) -> Plan:
+        selector = self._selector(variables)  # each statement numbers its own parameters
+        row = hangs_on(selector.bindings) if hangs_on else None
+        try:
+            statement = _compiler(selector, context).compile(selector.select(parent, details), row)
+            return Plan.of(statement, selector.bindings, context.database.engine.dialect)
+        except RecursionError:
+            raise _too_deep() from None
 
     def _selector(self, variables: VariableValues) -> Selector:
         return Selector.of(self.schema, self.node, self.fragments, variables)
@@ -264,6 +283,10 @@ def _request(context: Context, variables: VariableValues) -> dict[str, Any]:
     return {"variables": variables.coerced, "viewer": {"locations": context.visible_locations}}
 
 
+def _too_deep() -> GraphQLError:
+    return bad_input("This query nests too deeply for one SQL statement. Ask in several queries.")
+
+
 def _which_operation(operation_name: str | None) -> str:
     if operation_name is None:
         return "Must provide operation name if query contains multiple operations."
@@ -272,8 +295,6 @@ def _which_operation(operation_name: str | None) -> str:
 
 def compiled_fields(schema: GraphQLSchema) -> list[Any]:
     """The fields that the executor may meet and that are compiled: those of roots and of payloads."""
-    from graphql import GraphQLObjectType
-
     from schema.sources import STORED
 
     return [

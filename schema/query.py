@@ -6,20 +6,20 @@ from typing import Any
 
 import strawberry
 
-from schema.conditions import Given, at_one
+from schema.conditions import Given, at_one, sku_is
 from schema.connections import page
 from schema.errors import bad_input
 from schema.ids import database_id
 from schema.inputs import LedgerEntryFilter, ProductFilter, StockLevelFilter
 from schema.selection import Slot
-from schema.sources import Argument, Rows, many, one
+from schema.sources import Argument, Rows, Sees, many, one
 from schema.types import ledger_entry, product, stock_level
 from schema.types.choices import ProductOrder
 from schema.types.ledger_entry import LedgerEntry
 from schema.types.location import Location
 from schema.types.product import Product
 from schema.types.stock_level import StockLevel
-from storage.changes import gtin14, sku_key
+from storage.changes import gtin14
 
 
 def _which(filter_type: Any) -> Argument:
@@ -42,18 +42,21 @@ class Query:
         if kind == "id":
             return Rows([row.id == value.bind(database_id("Product"))])
         if kind == "sku":
-            return Rows([row.sku_key == value.bind(sku_key), row.sku_key != ""])
+            return Rows([sku_is(row, value)])
         return Rows([row.gtin == value.bind(gtin14)])
 
     @page(
         Product,
+        limited=True,
         filter=_which(ProductFilter),
         order_by=Argument(ProductOrder, "In which order.", ProductOrder.ID),
     )
-    def products(_: Any, row: Any, filter: Given | None = None, order_by: ProductOrder = ProductOrder.ID) -> Rows:
+    def products(
+        _: Any, row: Any, sees: Sees, filter: Given | None = None, order_by: ProductOrder = ProductOrder.ID
+    ) -> Rows:
         """Products and variations."""
         order = [row.id] if order_by is ProductOrder.ID else [getattr(row, order_by.value), row.id]
-        return Rows(product.matching(row, filter or {}), order)
+        return Rows(product.matching(row, filter or {}, sees), order)
 
     @one(
         Location | None,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from sqlalchemy import ColumnElement, FromClause, Select, and_, literal_column, select
+from sqlalchemy.dialects import sqlite
 
 On = Callable[[Any], Sequence[ColumnElement[bool]]]
+_WITH_NAMES: Final[Any] = sqlite.dialect(paramstyle="named")
+"""For the text of a condition to be compared: any engine will do, but parameters must have their names."""
 
 
 class HangsOn(Protocol):
@@ -83,7 +86,8 @@ class JoinedRow(Named):
         """The join with a table, made under that name unless it is there already."""
         source = Named(table, name)
         condition = and_(*on(source.columns))
-        key = f"{table}:{str(condition).replace(f'{name}.', '?.')}"
+        text = str(condition.compile(dialect=_WITH_NAMES))
+        key = f"{table}:{text.replace(f'{name}.', '?.')}"
         if key not in self.joins:
             row = JoinedRow(table, self.name, f"{name}_", source=source, joins=self.joins)
             self.joins[key] = Join(source, row, condition)

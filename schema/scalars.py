@@ -21,13 +21,21 @@ def _parse_decimal(value: Any) -> Decimal:
         raise GraphQLError(f'Decimal must be a string such as "19.99", not {value!r}.') from None
 
 
+def utc(text: Any) -> datetime:
+    """A time in ISO 8601; without an offset it is meant in UTC. Raises ValueError for anything else."""
+    try:
+        time = datetime.fromisoformat(text)
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (TypeError, OverflowError) as error:
+        raise ValueError(text) from error
+
+
 def _parse_datetime(value: Any) -> datetime:
     try:
-        time = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        return utc(value)
+    except ValueError:
         message = f'DateTime must be ISO 8601, such as "2026-11-22T05:41:00Z", not {value!r}.'
         raise GraphQLError(message) from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 DECIMAL = strawberry.scalar(

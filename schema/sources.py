@@ -21,6 +21,8 @@ T = TypeVar("T", bound=type)
 Row = Any
 """One row of a table in SQL: its columns are attributes."""
 Condition = ColumnElement[bool]
+Sees = Callable[[ColumnElement[Any]], Condition]
+"""The condition that the caller may see what is at a location, given its id."""
 SOURCE: Final = "stockgate.source"
 
 
@@ -70,10 +72,14 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """Rows of another type: `rows(row, target, **arguments)`. `kind` says how they are given."""
+    """Rows of another type: `rows(row, target, **arguments)`. `kind` says how they are given.
+
+    A `limited` one depends on what is at other locations: it gets `sees`, as a limited Leaf does.
+    """
 
     rows: Callable[..., Rows]
     kind: str
+    limited: bool = False
 
 
 Source = Leaf | Embedded | Elements | Relation
@@ -157,7 +163,9 @@ def elsewhere(type_name: str, module: str) -> Any:
     return Annotated[ForwardRef(type_name), strawberry.lazy(module)]
 
 
-def relation(kind: str, returns: Any, arguments: Mapping[str, Argument]) -> Callable[[Callable[..., Rows]], Any]:
+def relation(
+    kind: str, returns: Any, arguments: Mapping[str, Argument], *, limited: bool = False
+) -> Callable[[Callable[..., Rows]], Any]:
     """What one(), many() and page() have in common."""
     parameters = [
         inspect.Parameter(
@@ -178,6 +186,6 @@ def relation(kind: str, returns: Any, arguments: Mapping[str, Argument]) -> Call
         resolver.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         resolver.__annotations__["return"] = returns
         description = inspect.cleandoc(rows.__doc__ or "")
-        return strawberry.field(resolver, description=description, metadata={SOURCE: Relation(rows, kind)})
+        return strawberry.field(resolver, description=description, metadata={SOURCE: Relation(rows, kind, limited)})
 
     return decorate

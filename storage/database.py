@@ -3,39 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Concatenate, Final, Literal, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeVar
 
-import aiosqlite
-import asyncpg
 import stamina
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
+from storage import engine_errors
 from storage.errors import StorageUnavailableError
+from storage.readers import SQLITE_PRAGMAS, PostgresReader, Reader, SqliteReader
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Operation = Callable[Concatenate[AsyncSession, P], Awaitable[T]]
 EngineName = Literal["sqlite", "postgresql"]
 
-BUSY_TIMEOUT_MS: Final = 30_000
-READ_CONNECTIONS: Final = 4
-_RETRIED_STATES: Final = {"40001", "40P01"}  # serialization_failure, deadlock_detected
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
-_SQLITE_PRAGMAS: Final = (
-    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
-    "PRAGMA journal_mode=WAL",
-    "PRAGMA synchronous=FULL",  # an acknowledged write survives a power cut
-    "PRAGMA foreign_keys=ON",
-    "PRAGMA cache_size=-65536",  # 64 MiB
-    "PRAGMA temp_store=MEMORY",
-)
 
 
 class Database:
@@ -49,10 +37,8 @@ class Database:
         self.url = _driver_url(url)
         self.name: EngineName = "sqlite" if self.url.drivername.startswith("sqlite") else "postgresql"
         self.engine = _create_engine(self.url, connections_max)
-        self._reader: _Reader = (
-            _SqliteReader(str(self.url.database))
-            if self.name == "sqlite"
-            else _PostgresReader(self.url, connections_max)
+        self._reader: Reader = (
+            SqliteReader(str(self.url.database)) if self.name == "sqlite" else PostgresReader(self.url, connections_max)
         )
         self._writer = asyncio.Lock()
 
@@ -68,6 +54,7 @@ class Database:
         """Run an operation in one transaction: committed and durable when this returns, without effect when it raises.
 
         What the engine asks to retry (deadlock, serialization) is retried from the start, with jitter.
+        Raises StorageUnavailableError when nothing can be written now.
         """
         result: T = await self._attempt(operation, args, kwargs, keep=True)
         return result
@@ -78,16 +65,17 @@ class Database:
         return result
 
     async def _attempt(self, operation: Any, args: Any, kwargs: Any, *, keep: bool) -> Any:
-        try:
+        with engine_errors.told():
             async for attempt in stamina.retry_context(
-                on=_is_retryable, attempts=12, wait_initial=0.005, wait_max=0.5, wait_jitter=0.05, timeout=30
+                on=engine_errors.is_retryable,
+                attempts=12,
+                wait_initial=0.005,
+                wait_max=0.5,
+                wait_jitter=0.05,
+                timeout=30,
             ):
                 with attempt:
                     return await self._once(operation, args, kwargs, keep=keep)
-        except (DBAPIError, OSError) as error:
-            if _is_unavailable(error):
-                raise StorageUnavailableError(f"The database cannot be written now: {_first_line(error)}") from error
-            raise
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     async def _once(self, operation: Any, args: Any, kwargs: Any, *, keep: bool) -> Any:
@@ -99,25 +87,29 @@ class Database:
                 return result
 
     async def read(self, operation: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a read on one consistent snapshot."""
+        """Run a read on one consistent snapshot. Raises StorageUnavailableError when nothing can be read now."""
         async with self.reading() as session:
             return await operation(session, *args, **kwargs)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """A session on one consistent snapshot, for a read that streams."""
-        async with self.engine.connect() as connection:
-            if self.name == "postgresql":
-                await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            async with AsyncSession(connection) as session:
-                yield session
+        with engine_errors.told():
+            async with self.engine.connect() as connection:
+                if self.name == "postgresql":
+                    await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+                async with AsyncSession(connection) as session:
+                    yield session
 
     async def fetch_text(self, sql: str, values: Sequence[Any]) -> str | None:
         """The one column of the one row of a statement, straight from the driver's own connection.
 
         The short way for statements whose text is cached: no session, no row objects.
+        Raises StatementTooComplexError when the engine cannot take the statement, StorageUnavailableError when nothing
+        can be read now.
         """
-        return await self._reader.fetch_text(sql, values)
+        with engine_errors.told():
+            return await self._reader.fetch_text(sql, values)
 
 
 @asynccontextmanager
@@ -128,87 +120,6 @@ async def _first_come(lock: asyncio.Lock | None) -> AsyncIterator[None]:
         return
     async with lock:
         yield
-
-
-class _Reader(Protocol):
-    async def fetch_text(self, sql: str, values: Sequence[Any]) -> str | None: ...
-
-    async def close(self) -> None: ...
-
-
-class _SqliteReader:
-    """A few read-only connections, each with a thread of its own."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._idle: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
-        self._opened: list[aiosqlite.Connection] = []
-        self._opening = asyncio.Lock()
-
-    async def fetch_text(self, sql: str, values: Sequence[Any]) -> str | None:
-        connection = await self._take()
-        try:
-            rows = list(await connection.execute_fetchall(sql, values))
-        finally:
-            self._idle.put_nowait(connection)
-        return rows[0][0] if rows else None
-
-    async def _take(self) -> aiosqlite.Connection:
-        if self._idle.empty():
-            async with self._opening:
-                if self._idle.empty() and len(self._opened) < READ_CONNECTIONS:
-                    return await self._open()
-        return await self._idle.get()
-
-    async def _open(self) -> aiosqlite.Connection:
-        connection = await aiosqlite.connect(self._path, isolation_level=None, cached_statements=512)
-        for pragma in (*_SQLITE_PRAGMAS, "PRAGMA query_only=ON"):
-            await connection.execute_fetchall(pragma)
-        self._opened.append(connection)
-        return connection
-
-    async def close(self) -> None:
-        for connection in self._opened:
-            await connection.close()
-        self._opened.clear()
-
-
-class _PostgresReader:
-    """asyncpg's own pool. Reads leave no session state behind, so connections are not reset between them."""
-
-    def __init__(self, url: URL, connections_max: int) -> None:
-        self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
-        self._connections_max = connections_max
-        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
-        self._opening = asyncio.Lock()
-
-    async def fetch_text(self, sql: str, values: Sequence[Any]) -> str | None:
-        pool = self._pool or await self._open()
-        async with pool.acquire() as connection:
-            text: str | None = await connection.fetchval(sql, *values)
-            return text
-
-    async def _open(self) -> asyncpg.Pool[asyncpg.Record]:
-        async with self._opening:
-            if self._pool is None:
-                self._pool = await asyncpg.create_pool(
-                    self._dsn,
-                    min_size=1,
-                    max_size=self._connections_max,
-                    statement_cache_size=512,
-                    reset=_keep_state,
-                    server_settings={"jit": "off"},  # compiling a plan costs more than these short statements do
-                )
-            return self._pool
-
-    async def close(self) -> None:
-        if self._pool is not None:
-            await self._pool.close()
-            self._pool = None
-
-
-async def _keep_state(_connection: Any) -> None:
-    return None
 
 
 def _driver_url(text: str) -> URL:
@@ -246,7 +157,7 @@ def _create_engine(url: URL, connections_max: int) -> AsyncEngine:
     def configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself: begin() below does
         cursor = connection.cursor()
-        for pragma in _SQLITE_PRAGMAS:
+        for pragma in SQLITE_PRAGMAS:
             cursor.execute(pragma)
         cursor.close()
 
@@ -258,22 +169,3 @@ def _create_engine(url: URL, connections_max: int) -> AsyncEngine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
-
-
-def _sql_state(error: BaseException) -> str | None:
-    return getattr(getattr(error, "orig", None), "sqlstate", None)
-
-
-def _is_retryable(error: Exception) -> bool:
-    return isinstance(error, DBAPIError) and _sql_state(error) in _RETRIED_STATES
-
-
-def _is_unavailable(error: BaseException) -> bool:
-    if isinstance(error, OSError) or _is_retryable(error):  # type: ignore[arg-type] # a DBAPIError is an Exception
-        return True
-    original = getattr(error, "orig", None)
-    return isinstance(original, sqlite3.OperationalError) or getattr(error, "connection_invalidated", False)
-
-
-def _first_line(error: BaseException) -> str:
-    return str(getattr(error, "orig", None) or error).partition("\n")[0]

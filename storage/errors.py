@@ -66,3 +66,7 @@ class InventoryError(Exception):
 
 class StorageUnavailableError(Exception):
     """The database cannot be used as it is: unreachable, or its schema is not the one this program needs."""
+
+
+class StatementTooComplexError(Exception):
+    """The engine has limits on a statement's nesting and size, and this one is beyond them."""

@@ -17,11 +17,11 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.visitors import InternalTraversal
-from sqlalchemy.types import Boolean, NullType, TypeEngine
+from sqlalchemy.types import Boolean, Float, Integer, NullType, TypeEngine
 
 from storage.columns import PRICE_SCALE, Price, Timestamp, scaled, timestamp_text
 
-# A call takes at most 100 arguments on PostgreSQL and 127 on SQLite; a larger object is joined from several.
+# A call takes at most 127 arguments on SQLite; a larger object is joined from several.
 _PAIRS_MAX: Final = 45
 
 
@@ -171,9 +171,18 @@ def among(column: Any, values: BindParameter[Any] | str) -> ColumnElement[bool]:
     return _Among(column, bindparam(values, type_=Text()) if isinstance(values, str) else values)
 
 
+class JsonText(Text):
+    """The type of text that is JSON already."""
+
+
+class PlainText(Text):
+    """The type of text in which nothing needs to be escaped in JSON."""
+
+
 class _Object(_Construct):
     name = "json_object_of"
     inherit_cache = True
+    type = JsonText()
 
 
 @compiles(_Object, "sqlite")
@@ -183,43 +192,55 @@ def _object_sqlite(element: _Object, compiler: SQLCompiler, **kw: Any) -> str:
 
 @compiles(_Object, "postgresql")
 def _object_postgresql(element: _Object, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"json_build_object({compiler.process(element.clauses, **kw)})"
+    # Joined text: json_build_object finds out each argument's type anew in every row, and took half as long again
+    clauses = list(element.clauses)
+    members = []
+    for key, value in zip(clauses[::2], clauses[1::2], strict=True):
+        name = compiler.process(key, **kw)[1:-1]
+        members.append(f"""'"{name}":' || {_json_postgresql(value, compiler, **kw)}""")
+    return f"""('{{' || {" || ',' || ".join(members) or "''"} || '}}')"""
+
+
+def _json_postgresql(value: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    """A value as JSON text, NULL as null."""
+    text = compiler.process(value, **kw)
+    if isinstance(value.type, JsonText):
+        return f"coalesce({text}, 'null')"
+    if isinstance(value.type, PlainText):
+        return f"""coalesce('"' || {text} || '"', 'null')"""
+    if isinstance(value.type, Integer | Float):
+        return f"coalesce(CAST({text} AS TEXT), 'null')"
+    return f"coalesce(CAST(to_json(CAST({text} AS TEXT)) AS TEXT), 'null')"
 
 
 class _Joined(_Construct):
     name = "json_joined"
     inherit_cache = True
+    type = JsonText()
 
 
 @compiles(_Joined, "sqlite")
 def _joined_sqlite(element: _Joined, compiler: SQLCompiler, **kw: Any) -> str:
-    parts = [compiler.process(clause, **kw) for clause in element.clauses]
-    return (
-        "json("
-        + " || ',' || ".join(_inner(f"CAST({part} AS TEXT)", n, len(parts)) for n, part in enumerate(parts))
-        + ")"
-    )
+    parts = [f"CAST({compiler.process(clause, **kw)} AS TEXT)" for clause in element.clauses]
+    return f"json({_joined(parts)})"
 
 
 @compiles(_Joined, "postgresql")
 def _joined_postgresql(element: _Joined, compiler: SQLCompiler, **kw: Any) -> str:
-    parts = [compiler.process(clause, **kw) for clause in element.clauses]
-    return (
-        "CAST("
-        + " || ',' || ".join(_inner(f"CAST({part} AS TEXT)", n, len(parts)) for n, part in enumerate(parts))
-        + " AS JSON)"
+    return f"({_joined([compiler.process(clause, **kw) for clause in element.clauses])})"
+
+
+def _joined(objects: Sequence[str]) -> str:
+    """Objects' texts as one, without the braces that fall inside."""
+    last = len(objects) - 1
+    return " || ',' || ".join(
+        f"substr({text}, {2 if n else 1}, length({text}) - {1 if n in {0, last} else 2})"
+        for n, text in enumerate(objects)
     )
 
 
-def _inner(text: str, n: int, total: int) -> str:
-    """An object's text without the braces that fall inside a joined one."""
-    if n > 0:
-        text = f"substr({text}, 2)"
-    return f"substr({text}, 1, length({text}) - 1)" if n < total - 1 else text
-
-
 def json_object(pairs: Sequence[tuple[str, ColumnElement[Any]]]) -> ColumnElement[Any]:
-    """A JSON object. Keys are GraphQL names: letters, digits and underscores."""
+    """A JSON object, never null. Keys are GraphQL names: letters, digits and underscores."""
     chunks = [pairs[n : n + _PAIRS_MAX] for n in range(0, len(pairs), _PAIRS_MAX)] or [[]]
     objects = [
         _Object(*(part for key, value in chunk for part in (literal_column(f"'{key}'"), value))) for chunk in chunks
@@ -230,6 +251,7 @@ def json_object(pairs: Sequence[tuple[str, ColumnElement[Any]]]) -> ColumnElemen
 class _Array(_Construct):
     name = "json_array_of"
     inherit_cache = True
+    type = JsonText()
 
 
 @compiles(_Array, "sqlite")
@@ -239,7 +261,8 @@ def _array_sqlite(element: _Array, compiler: SQLCompiler, **kw: Any) -> str:
 
 @compiles(_Array, "postgresql")
 def _array_postgresql(element: _Array, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"json_build_array({compiler.process(element.clauses, **kw)})"
+    members = [_json_postgresql(value, compiler, **kw) for value in element.clauses]
+    return f"""('[' || {" || ',' || ".join(members)} || ']')"""
 
 
 def json_array(*values: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -250,6 +273,7 @@ def json_array(*values: ColumnElement[Any]) -> ColumnElement[Any]:
 class _Aggregate(_Construct):
     name = "json_aggregate"
     inherit_cache = True
+    type = JsonText()
 
 
 @compiles(_Aggregate, "sqlite")
@@ -259,38 +283,18 @@ def _aggregate_sqlite(element: _Aggregate, compiler: SQLCompiler, **kw: Any) -> 
 
 @compiles(_Aggregate, "postgresql")
 def _aggregate_postgresql(element: _Aggregate, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"coalesce(json_agg({compiler.process(element.clauses, **kw)}), '[]')"
+    return f"coalesce('[' || string_agg({compiler.process(element.clauses, **kw)}, ',') || ']', '[]')"
 
 
 def json_aggregate(value: ColumnElement[Any]) -> ColumnElement[Any]:
-    """A JSON array of a value over all rows, in the order in which its subquery gives them; `[]` of none."""
+    """A JSON array of an object or array over all rows, in the order in which their subquery gives them."""
     return _Aggregate(value)
-
-
-class _Json(_Construct):
-    name = "json_value"
-    inherit_cache = True
-
-
-@compiles(_Json, "sqlite")
-def _json_sqlite(element: _Json, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"json({compiler.process(element.clauses, **kw)})"
-
-
-@compiles(_Json, "postgresql")
-def _json_postgresql(element: _Json, compiler: SQLCompiler, **kw: Any) -> str:
-    return compiler.process(element.clauses, **kw)
-
-
-def json_value(value: ColumnElement[Any]) -> ColumnElement[Any]:
-    """JSON text that passed through a subquery, marked as JSON again for SQLite."""
-    return _Json(value)
 
 
 class _PriceText(_Construct):
     name = "price_text"
     inherit_cache = True
-    type = Text()
+    type = PlainText()
 
 
 @compiles(_PriceText, "sqlite")
@@ -311,7 +315,7 @@ def _price_postgresql(element: _PriceText, compiler: SQLCompiler, **kw: Any) -> 
 class _TimestampText(_Construct):
     name = "timestamp_text"
     inherit_cache = True
-    type = Text()
+    type = PlainText()
 
 
 @compiles(_TimestampText, "sqlite")
@@ -327,6 +331,7 @@ def _timestamp_postgresql(element: _TimestampText, compiler: SQLCompiler, **kw: 
 class _BooleanJson(_Construct):
     name = "boolean_json"
     inherit_cache = True
+    type = JsonText()
 
 
 @compiles(_BooleanJson, "sqlite")
@@ -337,7 +342,7 @@ def _boolean_sqlite(element: _BooleanJson, compiler: SQLCompiler, **kw: Any) -> 
 
 @compiles(_BooleanJson, "postgresql")
 def _boolean_postgresql(element: _BooleanJson, compiler: SQLCompiler, **kw: Any) -> str:
-    return compiler.process(element.clauses, **kw)
+    return f"CAST({compiler.process(element.clauses, **kw)} AS TEXT)"
 
 
 def boolean_json(value: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -359,7 +364,7 @@ def printed(value: ColumnElement[Any]) -> ColumnElement[Any]:
 class _Hex(_Construct):
     name = "hex_text"
     inherit_cache = True
-    type = Text()
+    type = PlainText()
 
 
 @compiles(_Hex, "sqlite")

@@ -194,7 +194,7 @@ def _package(dialect: Dialect) -> str:
 )
 def test_every_route_and_code_of_a_dialect_has_its_line_in_its_readme(dialect: Dialect) -> None:
     readme = (ROOT / _package(dialect).replace(".", "/") / "README.md").read_text()
-    paths = {route.path for route in dialect.routes if isinstance(route, Route)} - {"/", ""}
+    paths = {route.path.rstrip("/") for route in dialect.routes if isinstance(route, Route)} - {""}
     codes = {rendered.code for rendered in import_module(f"{_package(dialect)}.errors").RENDERED.values()}
     assert paths
     assert [path for path in sorted(paths) if path not in readme] == []

@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 import strawberry
-from sqlalchemy import Text, func
+from sqlalchemy import func
 
-from schema.conditions import Given, after, at, at_one, has_id, sku_among, within
+from schema.conditions import Given, after, at, at_one, has_id, name_or_sku_contains, sku_among, within
 from schema.ids import node_id
 from schema.inputs import LocationKeyInput
 from schema.selection import Slot
@@ -17,6 +17,7 @@ from schema.sources import (
     Argument,
     Condition,
     Rows,
+    Sees,
     Through,
     column,
     element,
@@ -87,11 +88,11 @@ class Product:
         return Rows([level.product_id == row.id, *named], order)
 
 
-def matching(product: Any, given: Given) -> list[Condition]:
-    """The conditions of a ProductFilter."""
+def matching(product: Any, given: Given, sees: Sees) -> list[Condition]:
+    """The conditions of a ProductFilter; levels count where the caller sees them."""
     conditions = []
     if search := given.get("search"):
-        conditions.append(sql.name_or_sku_like(product, search.bind(sql.like_pattern, type_=Text())))
+        conditions.append(name_or_sku_contains(product, search))
     if skus := given.get("skus"):
         conditions.append(sku_among(product, skus))
     if ids := given.get("ids"):
@@ -101,7 +102,7 @@ def matching(product: Any, given: Given) -> list[Condition]:
     if time := given.get("updated_after"):
         conditions.append(after(product.updated_at, time))
     if stocked := _stocked(given):
-        conditions.append(sql.stocked_where(product, *stocked))
+        conditions.append(sql.stocked_where(product, *stocked, sees(sql.level_columns().location_id)))
     return conditions
 
 

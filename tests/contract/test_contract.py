@@ -12,9 +12,10 @@ from sqlalchemy import text
 from storage.database import Database
 from storage.errors import ErrorCode
 from tests.contract.clients.client import Client
+from tests.contract.clients.graphql import GraphqlClient
 from tests.contract.clients.mulopimfwc_v1 import MulopimfwcV1Client
 
-CLIENTS: tuple[Callable[[httpx.AsyncClient, str], Client], ...] = (MulopimfwcV1Client,)
+CLIENTS: tuple[Callable[[httpx.AsyncClient, str], Client], ...] = (MulopimfwcV1Client, GraphqlClient)
 HERE = "location-1"
 
 

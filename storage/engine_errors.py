@@ -1,0 +1,78 @@
+"""What the engines' errors mean. SQL exceptions do not leave storage/."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from storage.errors import StatementTooComplexError, StorageUnavailableError
+
+_RETRIED_STATES: Final = {"40001", "40P01"}  # serialization_failure, deadlock_detected
+_UNAVAILABLE_CLASSES: Final = {"08", "53", "57"}  # connection exception, insufficient resources, operator intervention
+_TOO_COMPLEX_CLASS: Final = "54"  # program limit exceeded
+_SQLITE_UNAVAILABLE: Final = re.compile("locked|busy|unable to open|I/O error|is full|readonly database")
+_SQLITE_LIMITS: Final = re.compile("parser stack overflow|too large|too many|at most")
+_ENGINE_ERRORS: Final = (
+    DBAPIError,
+    PoolTimeoutError,
+    OSError,
+    sqlite3.Error,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+)
+
+
+def is_retryable(error: Exception) -> bool:
+    """Whether the engine asks to run the transaction again."""
+    return _state(error) in _RETRIED_STATES
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Raises StorageUnavailableError or StatementTooComplexError for what the engine says; a bug stays what it is."""
+    try:
+        yield
+    except _ENGINE_ERRORS as error:
+        message = str(getattr(error, "orig", None) or error).partition("\n")[0]
+        if _is_too_complex(error):
+            raise StatementTooComplexError(message) from error
+        if _is_unavailable(error):
+            raise StorageUnavailableError(f"The database is not available now: {message}") from error
+        raise
+
+
+def _is_too_complex(error: BaseException) -> bool:
+    if _is_of_sqlite(error):
+        return _SQLITE_LIMITS.search(str(error)) is not None
+    return (_state(error) or "").startswith(_TOO_COMPLEX_CLASS)
+
+
+def _is_unavailable(error: BaseException) -> bool:
+    """Nothing wrong with the statement: the file, the server or the way there is."""
+    if _is_of_sqlite(error):
+        return _SQLITE_UNAVAILABLE.search(str(error)) is not None
+    if isinstance(error, OSError | PoolTimeoutError | asyncpg.InterfaceError):
+        return True
+    state = _state(error) or ""
+    return (
+        state in _RETRIED_STATES
+        or state[:2] in _UNAVAILABLE_CLASSES
+        or getattr(error, "connection_invalidated", False)
+        or isinstance(getattr(error, "orig", None), OSError)
+    )
+
+
+def _is_of_sqlite(error: BaseException) -> bool:
+    return isinstance(getattr(error, "orig", error), sqlite3.OperationalError)
+
+
+def _state(error: BaseException) -> str | None:
+    state: str | None = getattr(getattr(error, "orig", error), "sqlstate", None)
+    return state

@@ -1,0 +1,108 @@
+"""The short way to read: the driver's own connection, for statements whose one text is the answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+
+import aiosqlite
+import asyncpg
+from sqlalchemy.engine import URL
+
+_BUSY_TIMEOUT_MS: Final = 30_000
+_CONNECTIONS: Final = 4
+SQLITE_PRAGMAS: Final = (
+    f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}",
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",  # an acknowledged write survives a power cut
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA cache_size=-65536",  # 64 MiB
+    "PRAGMA temp_store=MEMORY",
+)
+"""What every connection to an SQLite file starts with."""
+
+
+class Reader(Protocol):
+    """Fetches the one column of the one row of a statement."""
+
+    async def fetch_text(self, sql: str, values: Sequence[Any]) -> str | None:
+        """The text, None when there is no row."""
+
+    async def close(self) -> None:
+        """Close every connection."""
+
+
+class SqliteReader:
+    """A few read-only connections, each with a thread of its own."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._idle: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
+        self._opened: list[aiosqlite.Connection] = []
+        self._opening = asyncio.Lock()
+
+    async def fetch_text(self, sql: str, values: Sequence[Any]) -> str | None:
+        connection = await self._take()
+        try:
+            rows = list(await connection.execute_fetchall(sql, values))
+        finally:
+            self._idle.put_nowait(connection)
+        return rows[0][0] if rows else None
+
+    async def _take(self) -> aiosqlite.Connection:
+        if self._idle.empty():
+            async with self._opening:
+                if self._idle.empty() and len(self._opened) < _CONNECTIONS:
+                    return await self._open()
+        return await self._idle.get()
+
+    async def _open(self) -> aiosqlite.Connection:
+        connection = await aiosqlite.connect(self._path, isolation_level=None, cached_statements=512)
+        for pragma in (*SQLITE_PRAGMAS, "PRAGMA query_only=ON"):
+            await connection.execute_fetchall(pragma)
+        self._opened.append(connection)
+        return connection
+
+    async def close(self) -> None:
+        for connection in self._opened:
+            await connection.close()
+        self._opened.clear()
+
+
+class PostgresReader:
+    """asyncpg's own pool. Reads leave no session state behind, so connections are not reset between them."""
+
+    def __init__(self, url: URL, connections_max: int) -> None:
+        self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._connections_max = connections_max
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._opening = asyncio.Lock()
+
+    async def fetch_text(self, sql: str, values: Sequence[Any]) -> str | None:
+        pool = self._pool or await self._open()
+        async with pool.acquire() as connection:
+            text: str | None = await connection.fetchval(sql, *values)
+            return text
+
+    async def _open(self) -> asyncpg.Pool[asyncpg.Record]:
+        async with self._opening:
+            if self._pool is None:
+                self._pool = await asyncpg.create_pool(
+                    self._dsn,
+                    min_size=1,
+                    max_size=self._connections_max,
+                    statement_cache_size=512,
+                    reset=_keep_state,
+                    server_settings={"jit": "off"},  # compiling a plan costs more than these short statements do
+                )
+            return self._pool
+
+    async def close(self) -> None:
+        if self._pool is not None:
+            await self._pool.close()
+            self._pool = None
+
+
+async def _keep_state(_connection: Any) -> None:
+    return None

@@ -1,0 +1,60 @@
+"""Asks a database through the schema, as a transport does, but without one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+from graphql import ExecutionResult, GraphQLError
+
+import schema
+from schema.context import Context
+from schema.operations import Operation
+from storage.access import Credential, Scope
+from storage.changes import Origin
+from storage.database import Database
+
+
+class Caller:
+    """A database, and a loop to run on, so that tests and hypothesis examples need none of their own."""
+
+    def __init__(self, runner: asyncio.Runner, database: Database) -> None:
+        self.runner, self.database = runner, database
+
+    def __repr__(self) -> str:
+        return f"<caller on {self.database.name}>"
+
+    def context(self, visible: Iterable[int] | None = None) -> Context:
+        """Of a caller that may do everything, everywhere or at the `visible` locations."""
+        locations = None if visible is None else frozenset(visible)
+        credential = Credential(1, "tests", frozenset({Scope.ADMIN}), locations)
+        return Context(self.database, credential, lambda: Origin("graphql", 1, "tests", locations))
+
+    def ask(
+        self, text: str, variables: Mapping[str, Any] | None = None, visible: Iterable[int] | None = None
+    ) -> bytes | ExecutionResult:
+        """The answer, as the transport gets it."""
+        operation = schema.operations.prepare(text, None)
+        if not isinstance(operation, Operation):
+            return ExecutionResult(None, list(operation))
+        return self.runner.run(schema.operations.execute(operation, self.context(visible), variables))
+
+    def data(self, text: str, visible: Iterable[int] | None = None, **variables: Any) -> Any:
+        """The data of an answer without errors."""
+        answer = self.ask(text, variables, visible)
+        if isinstance(answer, ExecutionResult):
+            assert answer.errors is None, answer.errors
+            answer = orjson.dumps({"data": answer.data})
+        return orjson.loads(answer)["data"]
+
+    def refusal(self, text: str, visible: Iterable[int] | None = None, **variables: Any) -> GraphQLError:
+        """The only error of an answer. It says what is wrong with the request: it is no bug."""
+        answer = self.ask(text, variables, visible)
+        assert isinstance(answer, ExecutionResult), answer
+        assert answer.errors
+        for error in answer.errors:
+            assert error.original_error is None or isinstance(error.original_error, GraphQLError), error
+        [error] = answer.errors
+        return error

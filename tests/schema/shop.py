@@ -1,0 +1,153 @@
+"""A shop made to trip a compiler up: everything that may be null is null somewhere, and texts hold every character."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import SQLModel
+
+from storage.tables import LedgerEntry, Product, StockChangeGroup, StockLevel
+from tests.builders import EPOCH, a_location, a_product
+
+TEXTS: Final = (
+    'Say "hi"', "It's", "back\\slash", "new\nline", "tab\there", "return\rhere", "\b\f\x01\x1f\x7f", "100% wool",
+    "under_score", "%", "_", "\\", "\\%_", "Łódź", "Straße", "STRASSE", "İstanbul", "Київ – взуття",
+    "👟🏽 shoes 👨‍👩‍👧", "𝕊", "日本",
+    "مرحبا", "e\u0301", "é", "\u2028\u2029", "</script>", "$v0 :v1 ?2 {} [1] null",
+    " leading and trailing ", "ﬁ", "\ufeff",
+)  # fmt: skip
+QUANTITIES: Final = (None, None, -7, -1, 0, 0, 1, 2, 5, 10, 1_000_000_000)
+PRICES: Final = tuple(
+    None if text is None else Decimal(text)
+    for text in (None, None, "0", "5", "0.01", "0.5", "19.99", "1.2345", "10.1", "7.005", "99999999.9999")
+)
+TIMES: Final = tuple(
+    EPOCH + offset
+    for offset in (
+        timedelta(0),
+        timedelta(microseconds=1),
+        timedelta(microseconds=-678901),  # a whole second
+        timedelta(days=-365.25, microseconds=5),
+        timedelta(days=40, milliseconds=1),
+    )
+)
+BACKORDERS: Final = ("no", "notify", "yes")
+TYPES: Final = ("simple", "simple", "simple", "external", "grouped")
+STATUSES: Final = ("publish", "publish", "draft", "pending", "private", "trash")
+
+
+def tables() -> list[list[Any]]:
+    """The rows of each table: locations, products, stock levels, change groups, ledger entries. Always the same."""
+    rng = random.Random(20_260_102)  # noqa: S311 (no secret)
+    return [list(rows) for rows in (_locations(), _products(rng), _levels(rng), _groups(), _entries(rng))]
+
+
+async def load(session: AsyncSession) -> None:
+    """Fill an empty database."""
+    for rows in tables():
+        session.add_all(rows)
+        await session.flush()
+
+
+def _locations() -> Iterator[SQLModel]:
+    yield a_location(1, is_default=True, code="TILL-1", city="Łódź", country="PL", latitude=51.759445, longitude=-0.5)
+    yield a_location(2, position=1, code="till-1", kind="warehouse", address2='Door "2"\n\\', description="A\tB")
+    yield a_location(3, position=0, active=False, name="Кінець", slug="кінець", latitude=0.0, longitude=180.0)
+    yield a_location(40, position=1, address1="", name="40%_\\", code="%", latitude=-33.8688197, longitude=151.2092955)
+    yield a_location(5, position=9, active=False, kind="warehouse", postcode="00-001", region="M", slug="5-👟")
+    yield a_location(6, position=2, name="Empty", description="Nothing is stocked here.")
+
+
+def _products(rng: random.Random) -> Iterator[SQLModel]:
+    for number, text in enumerate(TEXTS, start=1):
+        is_variable = number % 6 == 0
+        yield _product(rng, number, text, type="variable" if is_variable else rng.choice(TYPES))
+    for number in range(41, 53):
+        parent = 6 * rng.randint(1, len(TEXTS) // 6)
+        size = rng.choice(TEXTS)
+        attributes = [
+            {"name": "size", "value": size},
+            *({"name": rng.choice(TEXTS), "value": ""} for _ in range(number % 3)),
+        ]
+        yield _product(
+            rng, number, f"{TEXTS[parent - 1]} - {size}", type="variation", parent_id=parent, attributes=attributes
+        )
+    yield _product(rng, 2_000_000_000, "Same name")
+    yield _product(rng, 900, "same NAME")
+
+
+def _product(rng: random.Random, number: int, text: str, **values: Any) -> Product:
+    gtin = None if number % 4 else f"{40_000_000 + number:014d}"
+    return a_product(
+        number,
+        name=text,
+        sku=None if number % 5 == 0 else f"{rng.choice(TEXTS)}-{number}",
+        gtin=gtin,
+        gtin_text=gtin and gtin.lstrip("0"),
+        status=rng.choice(STATUSES),
+        manage_stock=rng.random() < 0.8,
+        backorders=rng.choice(BACKORDERS),
+        regular_price=rng.choice(PRICES),
+        sale_price=rng.choice(PRICES),
+        created_at=rng.choice(TIMES),
+        updated_at=rng.choice(TIMES),
+        **values,
+    )
+
+
+def _levels(rng: random.Random) -> Iterator[SQLModel]:
+    numbers = [*range(1, len(TEXTS) + 1), *range(41, 53), 900]
+    for product_id in numbers:
+        for location_id in (1, 2, 3, 40, 5):
+            if rng.random() < 0.6:
+                yield StockLevel(
+                    product_id=product_id,
+                    location_id=location_id,
+                    on_hand=rng.choice(QUANTITIES[:-1]),
+                    updated_at=rng.choice(TIMES),
+                    **_state(rng),
+                )
+
+
+def _groups() -> Iterator[SQLModel]:
+    for number, text in enumerate(TEXTS[:6], start=1):
+        yield StockChangeGroup(
+            id=number,
+            dialect="graphql",
+            principal=text,
+            reason="" if number % 2 else text,
+            reference=f"#{number}",
+            request_id=f"r{number}",
+            created_at=TIMES[number % len(TIMES)],
+        )
+
+
+def _entries(rng: random.Random) -> Iterator[SQLModel]:
+    for sequence in range(1, 41):
+        yield LedgerEntry(
+            sequence=sequence,
+            group_id=rng.randint(1, 5),  # the sixth group has none
+            line=rng.randint(0, 3),
+            product_id=rng.randint(1, 10),
+            location_id=rng.choice((1, 2, 3, 40, 5)),
+            delta=rng.choice((-3, 0, 4)),
+            before=rng.choice(QUANTITIES),
+            on_hand=rng.choice(QUANTITIES),
+            created_at=rng.choice(TIMES),
+            **_state(rng),
+        )
+
+
+def _state(rng: random.Random) -> dict[str, Any]:
+    return {
+        "regular_price": rng.choice(PRICES),
+        "sale_price": rng.choice(PRICES),
+        "backorders": rng.choice((None, *BACKORDERS)),
+        "disabled": rng.random() < 0.2,
+        "version": rng.randint(1, 2**31 - 1),
+    }

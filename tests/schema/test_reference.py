@@ -1,0 +1,356 @@
+"""Random queries get the same answer from the compiler as from a naive executor over plain rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import pytest
+from graphql import ExecutionResult, GraphQLError, parse, validate
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+import schema
+from schema.operations import Operation
+from storage.columns import timestamp_text
+from tests.schema import shop as rows_of_shop
+from tests.schema.caller import Caller
+from tests.schema.documents import Asked, lists, queries, scalars
+from tests.schema.reference import Cursor, Reference, all_rows
+from tests.schema.shop import TEXTS, TIMES
+
+EVERYWHERE = None
+VISIBLE = (EVERYWHERE, EVERYWHERE, (1, 3, 40), (2,), ())
+
+
+class Both:
+    """The program and the naive executor, over the same rows."""
+
+    def __init__(self, caller: Caller) -> None:
+        self.ask = caller.ask
+        self.reference = Reference.of(schema.sdl(), caller.runner.run(caller.database.read(all_rows)))
+
+
+@pytest.fixture(scope="session")
+def both(shop: Caller) -> Both:
+    """The two, over the shop."""
+    return Both(shop)
+
+
+LOCATIONS, PRODUCTS, LEVELS, GROUPS, ENTRIES = rows_of_shop.tables()
+_some = st.sampled_from
+
+
+def _ids(type_name: str, numbers: list[int]) -> st.SearchStrategy[str]:
+    known = [form.format(number) for number in numbers for form in ("{}", f"gid://stockgate/{type_name}/{{}}")]
+    return _some([*known, "0", "999999999", "007", str(2**63 - 1)])
+
+
+def _texts(known: list[str | None]) -> st.SearchStrategy[str]:
+    given = [text for text in known if text is not None]
+    return _some([form(text) for text in given for form in (str, str.upper, str.lower)] + ["", "unknown", *TEXTS])
+
+
+def _product_cursors(siblings: Mapping[str, Any]) -> st.SearchStrategy[str]:
+    order = siblings.get("orderBy")
+    keys = {
+        "NAME": ("name_key,id", lambda p: [p.name_key]),
+        "SKU": ("sku_key,id", lambda p: [p.sku_key]),
+        "UPDATED_AT": ("updated_at,id", lambda p: [timestamp_text(p.updated_at)]),
+    }
+    tag, values = keys.get(order, ("id", lambda _: [])) if isinstance(order, str) else ("id", lambda _: [])
+    return _some([Cursor.at(tag, *values(product), product.id + n) for product in PRODUCTS for n in (0, -1)])
+
+
+_level_cursors = _some(
+    [
+        Cursor.at("product_id,location_id", *key)
+        for key in [*((v.product_id, v.location_id) for v in LEVELS), (0, 0), (7, 99)]
+    ]
+)
+_entry_cursors = _some([Cursor.at("sequence desc", entry.sequence) for entry in ENTRIES])
+_products = _ids("Product", [product.id for product in PRODUCTS])
+_skus = _texts([product.sku for product in PRODUCTS])
+_times = _some(
+    [
+        *map(timestamp_text, TIMES),
+        "2026-01-02",
+        "2026-01-02T03:04:05.6789+00:00",
+        "2026-01-02T05:04:05.678901+02:00",
+        "2026-01-02T03:04:05",
+    ]
+)
+_first = _some([0, 1, 2, 2, 3, 3, 5, 7, 50, 250])
+MEANINGS = {
+    "Query.product.id": _products,
+    "Query.product.sku": _skus,
+    "Query.product.gtin": _texts(
+        [form(p.gtin_text) for p in PRODUCTS if p.gtin_text for form in ("0{}".format, "{} ".format, str)]
+    ),
+    "Query.products.first": _first,
+    "Query.products.after": _product_cursors,
+    "Query.location.id": _ids("Location", [location.id for location in LOCATIONS]),
+    "Query.location.slug": _texts([location.slug for location in LOCATIONS]),
+    "Query.location.code": _texts([location.code for location in LOCATIONS]),
+    "Query.stockLevels.first": _first,
+    "Query.stockLevels.after": _level_cursors,
+    "Query.ledgerEntries.first": _first,
+    "Query.ledgerEntries.after": _entry_cursors,
+    "Location.stockLevels.first": _first,
+    "Location.stockLevels.after": _level_cursors,
+    "LocationKey.id": _ids("Location", [location.id for location in LOCATIONS]),
+    "LocationKey.slug": _texts([location.slug for location in LOCATIONS]),
+    "LocationKey.code": _texts([location.code for location in LOCATIONS]),
+    "ProductFilter.search": _some([*TEXTS, "", "S", "E", "a", "wool", "%", "_", "\\", " - ", "nO sUcH"]),
+    "ProductFilter.skus": _skus,
+    "ProductFilter.ids": _products,
+    "StockLevelFilter.skus": _skus,
+    "StockLevelFilter.productIds": _products,
+    "LedgerEntryFilter.skus": _skus,
+    "LedgerEntryFilter.productIds": _products,
+    "LedgerEntryFilter.groupId": _ids("StockChangeGroup", [group.id for group in GROUPS]),
+    "IntRange.gte": _some([-7, -7, -1, 0, 1, 2, -(2**31), 2**31 - 1]),
+    "IntRange.lte": _some([5, 0, 1, 2, -1, 10, -(2**31), 2**31 - 1]),
+    "DateTime": _times,
+}
+EXACTLY_ONE = frozenset({"Query.product", "Query.location"})
+
+
+def opened(answer: Any, expected: Any) -> Any:
+    """An answer in a form that compares as JSON does, keys in their order: cursors by what they mean."""
+    if isinstance(answer, dict):
+        below = expected if isinstance(expected, dict) else {}
+        return [[key, opened(value, below.get(key))] for key, value in answer.items()]
+    if isinstance(answer, list):
+        below = expected if isinstance(expected, list) else []
+        return [opened(item, below[n] if n < len(below) else None) for n, item in enumerate(answer)]
+    if isinstance(expected, Cursor) and isinstance(answer, str):
+        return {"cursor": Cursor(answer).parts()}
+    return int(answer) if isinstance(answer, float) and answer.is_integer() else answer
+
+
+def agree(both: Both, text: str, variables: Mapping[str, Any], visible: Any) -> None:
+    """Both answer without errors, and the same."""
+    expected = both.reference.execute(text, variables, visible=visible)
+    assert expected.errors is None, (expected.errors, text, variables)
+    answer = both.ask(text, variables, visible)
+    if isinstance(answer, ExecutionResult):
+        assert answer.errors is None, answer.errors
+        assert "__schema" in text, "the executor had to answer"
+        answer = orjson.dumps({"data": answer.data})
+    got = orjson.loads(answer)["data"]
+    assert json.dumps(opened(got, expected.data)) == json.dumps(opened(expected.data, expected.data))
+
+
+def check(both: Both, asked: Asked, visible: Any) -> None:
+    """The second run has the same document and other values: the plans of the first serve it."""
+    assert validate(schema.core, parse(asked.text)) == []
+    agree(both, asked.text, asked.variables, visible)
+    if asked.others != asked.variables:
+        agree(both, asked.text, asked.others, visible)
+
+
+random_lists = given(asked=lists(schema.core, MEANINGS, EXACTLY_ONE), visible=_some(VISIBLE))
+random_queries = given(asked=queries(schema.core, MEANINGS, EXACTLY_ONE), visible=_some(VISIBLE))
+unhurried = settings(deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+quick = settings(unhurried, phases=set(Phase) - {Phase.shrink, Phase.explain})  # a campaign makes failures small
+
+
+@random_queries
+@settings(quick, max_examples=200)
+def test_a_random_query_gets_what_a_naive_executor_answers(both: Both, asked: Asked, visible: Any) -> None:
+    check(both, asked, visible)
+
+
+@random_lists
+@settings(quick, max_examples=400)
+def test_a_random_filter_finds_what_a_loop_over_all_rows_finds(both: Both, asked: Asked, visible: Any) -> None:
+    check(both, asked, visible)
+
+
+@pytest.mark.campaign
+@random_lists
+@settings(unhurried, max_examples=2000)
+def test_two_thousand_random_filters_find_what_a_loop_finds(both: Both, asked: Asked, visible: Any) -> None:
+    check(both, asked, visible)
+
+
+@pytest.mark.campaign
+@random_queries
+@settings(unhurried, max_examples=2000)
+def test_two_thousand_random_queries_get_what_a_naive_executor_answers(both: Both, asked: Asked, visible: Any) -> None:
+    check(both, asked, visible)
+
+
+def is_refused(both: Both, text: str, **variables: Any) -> list[str]:
+    """Both refuse it, with the same data; the program's messages."""
+    expected = both.reference.execute(text, variables)
+    answer = both.ask(text, variables)
+    assert isinstance(answer, ExecutionResult), answer
+    assert expected.errors
+    assert answer.errors
+    assert answer.data == expected.data
+    for error in answer.errors:
+        assert error.original_error is None or isinstance(error.original_error, GraphQLError), "not a bug"
+    return [error.message for error in answer.errors]
+
+
+@pytest.mark.parametrize("first", [-1, 251, 2**31 - 1])
+def test_both_refuse_a_page_of_a_size_out_of_range(both: Both, first: int) -> None:
+    for query in (
+        f"{{ products(first: {first}) {{ totalCount }} }}",
+        "query($n: Int!) { stockLevels(first: $n) { nodes { id } } }",
+    ):
+        assert "from 0 to 250" in is_refused(both, query, n=first)[0]
+    nested = "query($n: Int!) { locations { name stockLevels(first: $n) { pageInfo { hasNextPage } } } }"
+    assert is_refused(both, nested, n=first)
+
+
+@pytest.mark.parametrize(
+    "cursor", ["zz", "é", b"".hex(), b'["id", 1'.hex(), b'["id desc", 1]'.hex(), b'["name_key,id", "x", 1]'.hex()]
+)
+def test_both_refuse_what_is_no_cursor_of_this_order(both: Both, cursor: str) -> None:
+    [message] = is_refused(both, "query($c: String) { products(after: $c) { nodes { id } } }", c=cursor)
+    assert "is no cursor of this list in this order" in message
+
+
+@pytest.mark.parametrize(
+    ("order", "forged"),
+    [
+        ("ID", "[]"),
+        ("ID", "{}"),
+        ("ID", "null"),
+        ("ID", "17"),
+        ("ID", '"id"'),
+        ("ID", '["id"]'),
+        ("ID", '["id", "1"]'),
+        ("ID", '["id", null]'),
+        ("ID", '["id", true]'),
+        ("ID", '["id", 1.5]'),
+        ("ID", '["id", 1, 2]'),
+        ("ID", '["id", 9223372036854775808]'),
+        ("ID", '["id", -9223372036854775809]'),
+        ("ID", '[["id"], 1]'),
+        ("NAME", '["name_key,id", 1, 1]'),
+        ("NAME", '["name_key,id", "\\u0000", 1]'),
+        ("NAME", '["name_key,id", "\\ud800", 1]'),
+        ("UPDATED_AT", '["updated_at,id", "yesterday", 1]'),
+        ("UPDATED_AT", '["updated_at,id", "", 1]'),
+        ("UPDATED_AT", '["updated_at,id", 0, 1]'),
+        ("UPDATED_AT", '["updated_at,id", "0001-01-01T00:00:00+14:00", 1]'),
+    ],
+)
+def test_a_forged_cursor_is_refused_and_never_reaches_the_database(both: Both, order: str, forged: str) -> None:
+    query = f"query($c: String) {{ products(orderBy: {order}, after: $c) {{ nodes {{ id }} }} }}"
+    answer = both.ask(query, {"c": forged.encode().hex()})
+    assert isinstance(answer, ExecutionResult)
+    [error] = answer.errors
+    assert error.extensions == {"code": "BAD_USER_INPUT"}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ product { id } }",
+        "{ product(id: null) { id } }",
+        '{ product(id: 1, sku: "x") { id } }',
+        '{ location(slug: "a", code: "b") { id } }',
+        "{ location { id } }",
+        "query($id: ID) { product(id: $id) { id } }",
+    ],
+)
+def test_both_want_exactly_one_key(both: Both, query: str) -> None:
+    assert "exactly one of" in is_refused(both, query)[0]
+
+
+@pytest.mark.parametrize(
+    "id_",
+    [
+        "",
+        "x",
+        "-1",
+        "1.0",
+        " 1",
+        "1 ",
+        "+1",
+        "１",
+        "gid://stockgate/Location/1",
+        "gid://stockgate/Product/",
+        str(2**63),
+        "9" * 40,
+    ],
+)
+def test_both_refuse_what_is_no_id_of_the_type(both: Both, id_: str) -> None:
+    assert "is not the id of a Product" in is_refused(both, "query($id: ID!) { product(id: $id) { id } }", id=id_)[0]
+    assert is_refused(both, "query($id: ID!) { products(filter: {ids: [1, $id]}) { nodes { id } } }", id=id_)
+    assert is_refused(both, "query($ids: [ID!]) { stockLevels(filter: {productIds: $ids}) { totalCount } }", ids=[id_])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ nope }",
+        "{ product(id: 1) }",
+        "{ product(id: 1) { id { x } } }",
+        "{ product(id: 1) { stockLevels(locations: [{}]) { id } } }",
+        '{ product(id: 1) { stockLevels(locations: [{slug: "a", id: 1}]) { id } } }',
+        "{ product(id: 1) { stockLevels(locations: [{slug: null}]) { id } } }",
+        "{ products(first: null) { totalCount } }",
+        '{ products(first: "1") { totalCount } }',
+        "{ products(orderBy: PRICE) { totalCount } }",
+        "{ products(orderBy: null) { totalCount } }",
+        "{ products(filter: {unknown: 1}) { totalCount } }",
+        "{ products { ...F } } fragment F on Product { id }",
+        "{ products { ...F } } fragment F on ProductConnection { ...F }",
+        "{ products { nodes { id } nodes: edges { cursor } } }",
+        "{ x: product(id: 1) { id } x: product(id: 2) { id } }",
+        "query($v: Int) { product(id: 1) { id } }",
+        "query { product(id: $v) { id } }",
+        "{ product(id: 1) { id @include } }",
+        "{ product(id: 1) { id @nope } }",
+    ],
+)
+def test_both_find_the_same_documents_invalid(both: Both, query: str) -> None:
+    assert both.reference.execute(query).errors
+    prepared = schema.operations.prepare(query, None)
+    assert not isinstance(prepared, Operation)
+    assert prepared
+
+
+@pytest.mark.parametrize(
+    ("query", "variables"),
+    [
+        ("query($f: Int!) { products(first: $f) { totalCount } }", {}),
+        ("query($f: Int!) { products(first: $f) { totalCount } }", {"f": None}),
+        ("query($f: Int) { products(first: $f) { totalCount } }", {"f": None}),
+        ("query($f: Int!) { products(first: $f) { totalCount } }", {"f": "1"}),
+        ("query($f: Int!) { products(first: $f) { totalCount } }", {"f": 2**31}),
+        ("query($f: ProductFilter) { products(filter: $f) { totalCount } }", {"f": {"nope": 1}}),
+        ("query($f: ProductFilter) { products(filter: $f) { totalCount } }", {"f": {"skus": [None]}}),
+        ("query($f: ProductFilter) { products(filter: $f) { totalCount } }", {"f": {"type": "simple"}}),
+        ("query($f: ProductFilter) { products(filter: $f) { totalCount } }", {"f": {"location": {}}}),
+        (
+            "query($f: ProductFilter) { products(filter: $f) { totalCount } }",
+            {"f": {"location": {"id": 1, "slug": "a"}}},
+        ),
+        ("query($f: ProductFilter) { products(filter: $f) { totalCount } }", {"f": {"location": {"slug": None}}}),
+        ("query($s: String) { product(id: 1) { stockLevels(locations: [{slug: $s}]) { id } } }", {"s": None}),
+        ("query($s: String) { product(id: 1) { stockLevels(locations: [{slug: $s}]) { id } } }", {}),
+        ("query($o: ProductOrder!) { products(orderBy: $o) { totalCount } }", {"o": "name"}),
+        (
+            "query($l: [LocationKey!]) { product(id: 1) { stockLevels(locations: $l) { id } } }",
+            {"l": [{"id": 1, "slug": "a"}]},
+        ),
+    ],
+)
+def test_both_refuse_variables_that_do_not_fit(both: Both, query: str, variables: dict[str, Any]) -> None:
+    is_refused(both, query, **variables)
+
+
+def test_every_argument_has_a_meaning() -> None:
+    known = {*MEANINGS, "Boolean"}
+    unknown = [place for place, scalar in scalars(schema.core) if place not in known and scalar not in known]
+    assert unknown == [], "say in MEANINGS what these may be"
+    assert set(MEANINGS) <= {name for pair in scalars(schema.core) for name in pair}

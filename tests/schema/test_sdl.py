@@ -1,0 +1,108 @@
+"""The schema as clients read it: exported, described, complete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLObjectType,
+    GraphQLUnionType,
+    build_schema,
+    get_introspection_query,
+    is_introspection_type,
+    is_specified_scalar_type,
+    lexicographic_sort_schema,
+    print_schema,
+    validate_schema,
+)
+
+import schema
+from schema import errors
+from schema.sources import STORED
+from storage.errors import ErrorCode
+from tests.schema.caller import Caller
+
+EXPORTED = Path(schema.__file__).parent / "schema.graphql"
+
+
+def test_the_exported_schema_is_what_the_code_says() -> None:
+    assert EXPORTED.read_text(encoding="utf-8") == schema.sdl(), "run scripts/schema"
+
+
+def test_the_schema_is_valid_and_its_text_describes_all_of_it() -> None:
+    assert validate_schema(schema.core) == []
+    read_back = build_schema(schema.sdl())
+    assert set(read_back.type_map) == set(schema.core.type_map)
+    for name, type_ in schema.core.type_map.items():
+        assert read_back.type_map[name].description == type_.description
+    again = build_schema(print_schema(read_back))
+    assert print_schema(lexicographic_sort_schema(again)) == print_schema(lexicographic_sort_schema(read_back))
+
+
+def parts() -> Iterator[tuple[str, Any]]:
+    """Everything that has a description, by coordinate."""
+    for name, type_ in schema.core.type_map.items():
+        if is_introspection_type(type_) or is_specified_scalar_type(type_):
+            continue
+        yield name, type_
+        if isinstance(type_, GraphQLEnumType):
+            yield from ((f"{name}.{value}", declared) for value, declared in type_.values.items())
+        if isinstance(type_, (GraphQLObjectType, GraphQLInputObjectType)):
+            for field_name, field in type_.fields.items():
+                yield f"{name}.{field_name}", field
+                for argument, declared in getattr(field, "args", {}).items():
+                    yield f"{name}.{field_name}({argument}:)", declared
+
+
+@pytest.mark.parametrize(("coordinate", "part"), [pytest.param(*pair, id=pair[0]) for pair in parts()])
+def test_every_part_of_the_schema_is_described_in_a_sentence(coordinate: str, part: Any) -> None:
+    description = part.description or ""
+    assert description == description.strip()
+    assert description.endswith((".", "…")), coordinate
+    assert description[0].isupper() or not description[0].isalpha()
+
+
+def test_enums_have_the_values_of_the_database_in_upper_case() -> None:
+    order = schema.core.type_map["ProductOrder"]
+    for type_ in schema.core.type_map.values():
+        if isinstance(type_, GraphQLEnumType) and type_ is not order and not is_introspection_type(type_):
+            for name, value in type_.values.items():
+                assert name == getattr(value.value, "value", value.value).upper()
+
+
+def test_every_refusal_has_a_description() -> None:
+    assert set(errors.RENDERED) == set(ErrorCode)
+    declared = schema.core.type_map["ErrorCode"]
+    assert isinstance(declared, GraphQLEnumType)
+    assert {code.value for code in ErrorCode} <= set(declared.values)
+
+
+def test_every_type_with_an_id_is_stored_and_its_id_is_a_node_id() -> None:
+    with_id = {
+        name
+        for name, type_ in schema.core.type_map.items()
+        if isinstance(type_, GraphQLObjectType) and "id" in type_.fields
+    }
+    assert with_id == set(STORED)
+
+
+def test_the_schema_has_no_abstract_types_yet_which_the_compiler_does_not_know() -> None:
+    kinds = {type(type_) for type_ in schema.core.type_map.values()}
+    assert GraphQLUnionType not in kinds
+    assert not any(getattr(type_, "interfaces", ()) for type_ in schema.core.type_map.values())
+
+
+@pytest.mark.parametrize("deprecated", [True, False])
+def test_tools_can_introspect_the_schema(shop: Caller, deprecated: Any) -> None:
+    query = get_introspection_query(
+        input_value_deprecation=deprecated, one_of=True, directive_is_repeatable=True, schema_description=True
+    )
+    types = {type_["name"]: type_ for type_ in shop.data(query)["__schema"]["types"]}
+    assert set(types) == set(schema.core.type_map)
+    assert types["LocationKey"]["isOneOf"] is True
+    assert types["ProductFilter"]["isOneOf"] is False
