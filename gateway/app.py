@@ -20,6 +20,7 @@ from gateway.request_log import RequestLog
 from gateway.settings import Settings
 from storage import migrations
 from storage.database import Database
+from storage.errors import StorageUnavailableError
 
 _RECORD_USE_EVERY_S = 30.0
 
@@ -54,11 +55,13 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         recording.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await recording
-        await app.state.authenticator.record_use()
+        with contextlib.suppress(StorageUnavailableError):  # when keys were last used is not worth an error at the end
+            await app.state.authenticator.record_use()
         await database.close()
 
 
 async def _record_use(authenticator: Authenticator) -> None:
     while True:
         await asyncio.sleep(_RECORD_USE_EVERY_S)
-        await authenticator.record_use()
+        with contextlib.suppress(StorageUnavailableError):
+            await authenticator.record_use()

@@ -17,7 +17,8 @@ from schema import paging
 from schema.rows import HangsOn, JoinedRow, Named
 from schema.selection import Binding, Selected, Slot
 from schema.sources import MANY, ONE, PAGE, STORED, Condition, Elements, Embedded, Leaf, Relation, Rows, Through
-from storage.json_sql import among, json_aggregate, json_object, json_text, printed, rows_of
+from storage.json_rows import among, json_text, rows_of
+from storage.json_sql import json_aggregate, json_object, printed
 from storage.upsert import table_of
 
 

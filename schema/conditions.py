@@ -17,7 +17,7 @@ from schema.sources import Condition
 from storage import conditions as sql
 from storage.changes import is_storable, sku_key
 from storage.columns import NO_SKU
-from storage.json_sql import among, json_text
+from storage.json_rows import among, json_text
 
 Given = Mapping[str, Any]
 SEARCH_MAX: Final = 1000

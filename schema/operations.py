@@ -48,6 +48,7 @@ TOKENS_MAX: Final = 10_000
 _PLANS_MAX: Final = 200
 _ERRORS_MAX: Final = 50
 _DOCUMENTS_MAX: Final = 500
+_REMEMBERED_MAX: Final = 50_000  # characters
 _VISIBLE: Final = ("viewer", "locations")
 
 
@@ -201,8 +202,9 @@ class Operations:
         self._prepared = lru_cache(maxsize=_DOCUMENTS_MAX)(self._prepare)
 
     def prepare(self, text: str, operation_name: str | None) -> Operation | Sequence[GraphQLError]:
-        """The operation of that name, or why the document has none that is valid."""
-        return self._prepared(text, operation_name)
+        """The operation of that name, or why the document has none that is valid. A very long one is not remembered."""
+        prepare = self._prepared if len(text) <= _REMEMBERED_MAX else self._prepare
+        return prepare(text, operation_name)
 
     def _prepare(self, text: str, operation_name: str | None) -> Operation | Sequence[GraphQLError]:
         try:

@@ -12,7 +12,7 @@ from schema.types.ledger_entry import StockChangeGroup
 from schema.types.stock_level import StockLevel
 from storage import conditions as sql
 from storage.changes import Applied, Outcome
-from storage.json_sql import json_text
+from storage.json_rows import json_text
 
 
 @strawberry.type(description="What became of one line.")

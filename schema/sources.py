@@ -14,7 +14,7 @@ import strawberry
 from sqlalchemy import ColumnElement, Table, Text
 from sqlmodel import SQLModel
 
-from storage.json_sql import member
+from storage.json_rows import member
 from storage.upsert import table_of
 
 T = TypeVar("T", bound=type)

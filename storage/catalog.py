@@ -18,7 +18,8 @@ from storage.catalog_lock import count_on, hold, largest_id
 from storage.catalog_planning import Planned, Values, plan_catalog
 from storage.catalog_stock import StockLine, counted, refusals, rehearse, stock_group, stock_lines
 from storage.changes import GroupRejectedError, Origin, gtin14, sku_key
-from storage.json_sql import among, json_text, text_of
+from storage.json_rows import among, json_text
+from storage.json_sql import text_of
 from storage.planning import Level, LevelKey
 from storage.tables import Location, Product, StockLevel
 from storage.upsert import table_of, upsert_rows

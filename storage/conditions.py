@@ -1,6 +1,6 @@
 """Named filters as SQL conditions over any row that has a table's columns as attributes: an alias, a subquery.
 
-Values are bind parameters; lists are JSON text (storage.json_sql.json_text).
+Values are bind parameters; lists are JSON text (storage.json_rows.json_text).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, func, or_, select, tuple_
 
-from storage.json_sql import among, members_of, rows_of
+from storage.json_rows import among, members_of, rows_of
 from storage.tables import Location, Product, StockLevel
 from storage.upsert import table_of
 

@@ -11,7 +11,7 @@ from sqlmodel import col
 
 from storage.changes import sku_key
 from storage.columns import NO_SKU, Timestamp
-from storage.json_sql import among, json_text
+from storage.json_rows import among, json_text
 from storage.tables import Product, StockLevel
 
 _child = aliased(Product, name="child")

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage import idempotency, keys
 from storage.changes import Applied, Change, ChangeGroup, storable
-from storage.json_sql import json_text, rows_from
+from storage.json_rows import json_text, rows_from
 from storage.planning import Level, LevelKey, Plan, level_keys, lines_of, plan
 from storage.tables import LedgerEntry, StockChangeGroup, StockLevel
 from storage.upsert import insert_missing, insert_rows, table_of, upsert_rows

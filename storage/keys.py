@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from storage.changes import ID_MAX, ItemKey, LocationKey, Refused, gtin14, is_storable, sku_key
 from storage.columns import NO_SKU
 from storage.errors import ErrorCode
-from storage.json_sql import among, json_text
+from storage.json_rows import among, json_text
 from storage.planning import Item, Place
 from storage.tables import Location, Product
 from storage.upsert import table_of

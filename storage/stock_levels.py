@@ -17,7 +17,8 @@ from sqlmodel import col
 from storage import filters
 from storage.changes import sku_key
 from storage.columns import Timestamp, price_text, unscaled
-from storage.json_sql import among, json_aggregate, json_array, json_text, printed, text_of
+from storage.json_rows import among, json_text
+from storage.json_sql import json_aggregate, json_array, printed, text_of
 from storage.tables import Product, StockLevel
 from storage.upsert import table_of
 

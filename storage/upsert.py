@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
-from storage.json_sql import json_text, rows_from
+from storage.json_rows import json_text, rows_from
 
 _INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
