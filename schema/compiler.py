@@ -92,7 +92,8 @@ class Compiler:
             return self.rows(relation, row.source, target, selected.type_name, selected.arguments).where
 
         join = row.join(STORED[selected.type_name].table, self.new_name("j"), on)
-        return case((join.row.columns.id.is_not(None), self.object(join.row, selected.fields)))
+        found = self.object(join.row, selected.fields)
+        return case((join.row.columns.id.is_not(None), found)) if selected.nullable else found
 
     def _elements(self, document: ColumnElement[Any], selected: Selected) -> ColumnElement[Any]:
         name = self.new_name("e")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from graphql import GraphQLObjectType, GraphQLSchema, OperationDefinitionNode, get_named_type
+from graphql import GraphQLObjectType, GraphQLSchema, OperationDefinitionNode, get_named_type, is_non_null_type
 from graphql.execution.collect_fields import FieldDetails, FragmentDetails, collect_subfields
 from graphql.execution.values import VariableValues, get_argument_values
 from sqlalchemy import BindParameter, bindparam
@@ -53,7 +53,10 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """One selected field: its response key, where its value comes from, its arguments and what is selected of it."""
+    """One selected field: its response key, where its value comes from, its arguments and what is selected of it.
+
+    `nullable` is what the schema says of it.
+    """
 
     key: str
     name: str
@@ -61,6 +64,7 @@ class Selected:
     source: Source | None
     arguments: dict[str, Any]
     fields: tuple[Selected, ...]
+    nullable: bool = True
 
 
 def structure_of(value: Any) -> Any:
@@ -117,8 +121,9 @@ class Selector:
             ).grouped_field_set
             children = tuple(self.select(returned, below) for below in grouped.values())
         declared = definition.extensions["strawberry-definition"]
+        nullable = not is_non_null_type(definition.type)
         values = {_snake(name): self._slotted(value) for name, value in arguments.items()}
-        return Selected(key, node.name.value, returned.name, declared.metadata.get(SOURCE), values, children)
+        return Selected(key, node.name.value, returned.name, declared.metadata.get(SOURCE), values, children, nullable)
 
     def _slotted(self, value: Any) -> Any:
         """Literals become constants; objects keep their keys; slots, switches, choices and nulls stay."""

@@ -1,7 +1,8 @@
 """`scripts/bench read`: GraphQL reads against the same SQL by hand, and against ordinary resolvers.
 
 Seeded 10,000 products × 20 locations; one worker; load from a separate process over 8 connections. The gateway, the
-floor and the peer take turns within one run, and the ratio is of the medians of the turns.
+floor and the peer take turns within one run; the ratio is the median over pairs of neighbouring turns, because the
+machine's own speed changes from one minute to the next.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ def main() -> None:
     parser.add_argument("--engine", choices=[*ENGINES, "both"], default="both")
     parser.add_argument("--products", type=int, default=10_000)
     parser.add_argument("--locations", type=int, default=20)
-    parser.add_argument("--seconds", type=float, default=4, help="length of one turn")
-    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=2, help="length of one turn")
+    parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--json", type=Path, default=Path("bench-read.json"), help="where the figures go")
     asked = parser.parse_args()
     engines = ENGINES if asked.engine == "both" else (asked.engine,)
@@ -68,27 +69,33 @@ def measure(engine: str, asked: argparse.Namespace) -> list[dict[str, Any]]:
                 connections=8, seconds=asked.seconds,
             )  # fmt: skip
             found = []
-            for what, path, bodies in (("page", "/page", pages), ("single", "/single", singles)):
-                mine, other = [], []
-                for _ in range(asked.turns):
-                    mine.append(turn(ours.port, "/graphql", bodies))
-                    other.append(turn(floor.port, path, bodies))
-                found.append(_row(engine, what, mine, other))
-            mine = [turn(ours.port, "/graphql", pages)]
-            other = [turn(peer.port, "/graphql/", pages)]
-            found.append(_row(engine, "page vs DataLoaders", mine, other))
+            for what, path, bodies, other in (
+                ("page", "/page", pages, floor),
+                ("single", "/single", singles, floor),
+                ("page vs DataLoaders", "/graphql/", pages, peer),
+            ):
+                pairs = [
+                    (turn(ours.port, "/graphql", bodies), turn(other.port, path, bodies)) for _ in range(asked.turns)
+                ]
+                found.append(_row(engine, what, pairs))
             return found
 
 
-def _row(engine: str, what: str, mine: list[dict[str, Any]], other: list[dict[str, Any]]) -> dict[str, Any]:
-    per_second, other_per_second = (
-        statistics.median(r["requests"] / r["seconds"] for r in runs) for runs in (mine, other)
-    )
+def _row(engine: str, what: str, pairs: list[tuple[dict[str, Any], dict[str, Any]]]) -> dict[str, Any]:
+    def per_second(run: dict[str, Any]) -> float:
+        return float(run["requests"] / run["seconds"])
+
+    mine, others = zip(*pairs, strict=True)
     return {
-        "engine": engine, "what": what, "ratio": per_second / other_per_second, "goal": GOALS[what],
-        "per_second": per_second, "other_per_second": other_per_second,
-        "p50_ms": statistics.median(r["p50_ms"] for r in mine), "p99_ms": statistics.median(r["p99_ms"] for r in mine),
-    }  # fmt: skip
+        "engine": engine,
+        "what": what,
+        "ratio": statistics.median(per_second(own) / per_second(other) for own, other in pairs),
+        "goal": GOALS[what],
+        "per_second": statistics.median(map(per_second, mine)),
+        "other_per_second": statistics.median(map(per_second, others)),
+        "p50_ms": statistics.median(run["p50_ms"] for run in mine),
+        "p99_ms": statistics.median(run["p99_ms"] for run in mine),
+    }
 
 
 def _skus(url: str) -> str:
