@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.authentication import Authenticator, Principal, bearer_token, header_token
+from gateway.body import BodyTooLargeError, read_body
 from gateway.request_log import request_id_of
 from gateway.settings import Settings
 from schema import operations
@@ -54,7 +55,7 @@ async def graphql(request: Request) -> Response:
     """POST /graphql: one operation in, one result out."""
     try:
         principal = await _authenticate(request)
-        asked = _decode(request, await request.body())
+        asked = _decode(request, await read_body(request))
         operation = operations.prepare(asked.query, asked.operation_name)
         if not isinstance(operation, Operation):
             return _result(request, ExecutionResult(None, list(operation)), executed=False)
@@ -63,6 +64,9 @@ async def graphql(request: Request) -> Response:
     except StorageUnavailableError:
         error = {"message": _UNAVAILABLE, "extensions": {"code": "SERVICE_UNAVAILABLE"}}
         return _response(request, 503, orjson.dumps({"errors": [error]}), {"Retry-After": "1"})
+    except BodyTooLargeError as too_large:
+        error = {"message": str(too_large), "extensions": {"code": "PAYLOAD_TOO_LARGE"}}
+        return _response(request, 413, orjson.dumps({"errors": [error]}))
     except _RefusedError as refused:
         error = {"message": refused.message, "extensions": {"code": refused.code}}
         return _response(request, refused.status, orjson.dumps({"errors": [error]}), refused.headers)

@@ -410,3 +410,11 @@ async def test_other_methods_are_refused_in_graphql_s_shape(client: httpx.AsyncC
         response = await client.request(method, "/graphql", params=QUERY, headers={"X-API-Key": key})
         assert (response.status_code, response.headers["allow"]) == (405, "POST")
         assert only_error(response)["extensions"] == {"code": "METHOD_NOT_ALLOWED"}
+
+
+async def test_a_body_over_the_limit_is_refused_in_graphql_s_shape(
+    client: httpx.AsyncClient, key: str, settings: Settings
+) -> None:
+    response = await post(client, key, {"query": "{ __typename } #" + "x" * settings.body_bytes_max})
+    assert response.status_code == 413
+    assert only_error(response)["extensions"] == {"code": "PAYLOAD_TOO_LARGE"}

@@ -10,6 +10,7 @@ from typing import Any, Final, NoReturn
 import orjson
 from starlette.requests import Request
 
+from gateway.body import BodyTooLargeError, read_body
 from gateway.dialects.wordpress.answers import RestError
 from gateway.settings import Settings
 from storage.database import Database
@@ -84,19 +85,10 @@ async def read(request: Request) -> RestRequest:
 
 
 async def _body(request: Request) -> bytes:
-    """The whole body, unless it is larger than the settings allow: then no more of it is read than that."""
-    bytes_max = request.app.state.settings.body_bytes_max
-    too_large = RestError(413, "rest_request_too_large", f"The request body is larger than {bytes_max} bytes.")
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced[:20]) > bytes_max:
-        raise too_large
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > bytes_max:
-            raise too_large
-        chunks.append(chunk)
-    return b"".join(chunks)
+    try:
+        return await read_body(request)
+    except BodyTooLargeError as error:
+        raise RestError(413, "rest_request_too_large", str(error)) from None
 
 
 def _parse(text: bytes) -> Any:
