@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from storage.tables import ApiKey, WebhookSecret
+from storage.upsert import table_of
 
 API_KEY_PREFIX: Final = "sgk_"
 WEBHOOK_SECRET_PREFIX: Final = "sgw_"  # noqa: S105 (how secrets begin, not one)
@@ -145,6 +146,6 @@ async def revoke_api_key(session: AsyncSession, key_id: int) -> bool:
 
 async def record_use(session: AsyncSession, used: Mapping[int, datetime]) -> None:
     """Note when API keys were last used: many at once, every now and then."""
-    statement = update(ApiKey).where(col(ApiKey.id) == bindparam("key_id")).values(last_used_at=bindparam("used_at"))
-    for key_id in sorted(used):
-        await session.execute(statement, {"key_id": key_id, "used_at": used[key_id]})
+    keys = table_of(ApiKey)
+    noted = update(keys).where(keys.c.id == bindparam("key_id")).values(last_used_at=bindparam("used_at"))
+    await session.execute(noted, [{"key_id": key_id, "used_at": used[key_id]} for key_id in sorted(used)])
