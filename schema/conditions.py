@@ -6,7 +6,7 @@ A filter arrives with slots in place of its values; a key that was not given, or
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Text, and_
 
@@ -20,7 +20,6 @@ from storage.columns import NO_SKU
 from storage.json_rows import among, json_text
 
 Given = Mapping[str, Any]
-SEARCH_MAX: Final = 1000
 
 
 def within(value: Any, bounds: Given) -> list[Condition]:
@@ -95,8 +94,8 @@ def _listed(values: Iterable[int | str]) -> str:
 
 
 def _pattern(text: str) -> str | None:
-    if len(text) > SEARCH_MAX:
-        raise bad_input(f"`search` must have at most {SEARCH_MAX} characters.")
+    if len(text) > sql.SEARCH_MAX:
+        raise bad_input(f"`search` must have at most {sql.SEARCH_MAX} characters.")
     return sql.like_pattern(text) if is_storable(text) else None  # nothing is like NULL
 
 

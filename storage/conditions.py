@@ -5,7 +5,7 @@ Values are bind parameters; lists are JSON text (storage.json_rows.json_text).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import BigInteger, ColumnElement, func, or_, select, tuple_
 
@@ -16,6 +16,10 @@ from storage.upsert import table_of
 _ESCAPE = "\\"
 _LEVEL_KEYS = {"product_id": BigInteger(), "location_id": BigInteger()}
 Condition = ColumnElement[bool]
+
+
+SEARCH_MAX: Final = 1000
+"""Characters of a search. SQLite takes no LIKE pattern of over 50,000 bytes, and escaping and case may lengthen it."""
 
 
 def like_pattern(text: str) -> str:
@@ -72,9 +76,3 @@ def on_hand_total(product_id: Any, sees: Any) -> ColumnElement[int | None]:
         .where(level.c.product_id.in_(items), location.c.active, sees(level.c.location_id))
         .scalar_subquery()
     )
-
-
-def position_of(location_id: Any) -> ColumnElement[int]:
-    """Where a location stands in their order."""
-    location = table_of(Location).alias("placed")
-    return select(location.c.position).where(location.c.id == location_id).scalar_subquery()

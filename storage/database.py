@@ -149,9 +149,10 @@ def _create_engine(url: URL, connections_max: int) -> AsyncEngine:
             pool_size=connections_max,
             max_overflow=0,
             pool_pre_ping=True,
+            hide_parameters=True,  # errors are logged; what clients sent is not
             connect_args={"server_settings": {"jit": "off"}},
         )
-    engine = create_async_engine(url, pool_size=connections_max, max_overflow=0)
+    engine = create_async_engine(url, pool_size=connections_max, max_overflow=0, hide_parameters=True)
 
     @event.listens_for(engine.sync_engine, "connect")
     def configure(connection: Any, _record: Any) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Text, and_, bindparam, exists, literal, or_
+from sqlalchemy import ColumnElement, Text, and_, bindparam, exists, false, literal, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from storage.changes import sku_key
 from storage.columns import NO_SKU, Timestamp
+from storage.conditions import SEARCH_MAX, like_pattern, name_or_sku_like
 from storage.json_rows import among, json_text
 from storage.tables import Product, StockLevel
 
@@ -28,11 +29,8 @@ def is_variation() -> ColumnElement[bool]:
 
 
 def matches(search: str) -> ColumnElement[bool]:
-    """Name or SKU contains the text, whatever its case."""
-    text = search.casefold()
-    return or_(
-        col(Product.name_key).contains(text, autoescape=True), col(Product.sku_key).contains(text, autoescape=True)
-    )
+    """Name or SKU contains the text, whatever its case. One over SEARCH_MAX is in none."""
+    return name_or_sku_like(Product, like_pattern(search)) if len(search) <= SEARCH_MAX else false()
 
 
 def of_sku(sku: str) -> ColumnElement[bool]:

@@ -297,6 +297,11 @@ async def test_products_are_paged_and_page_and_per_page_come_back_as_they_were_s
         assert (await shop.get(f"/products?per_page={given}"))["per_page"] == used, given
 
 
+async def test_a_search_longer_than_an_engine_takes_finds_nothing(shop: Shop) -> None:
+    for text in ("b" * 1001, "%25" * 20_000, "b" * 60_000):
+        assert ids(await shop.get(f"/products?search={text}")) == [], len(text)
+
+
 async def test_products_are_searched_by_name_or_sku_whatever_the_case(shop: Shop) -> None:
     found = {
         "bolt": [12], "PROD-": [456, 12], "prod-001": [456], "boot": [20], "zzzz": [], "%25": [], "_": [],
