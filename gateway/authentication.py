@@ -41,11 +41,11 @@ class Principal(BaseUser):
         """Whether the caller holds this scope; `admin` holds them all."""
         return scope in self.credential.scopes or Scope.ADMIN in self.credential.scopes
 
-    def origin(self, dialect: str, *, reason: str = "", reference: str = "", request_id: str = "") -> Origin:
+    def origin(self, dialect: str, *, reference: str = "", request_id: str = "") -> Origin:
         """The origin of the changes this caller asks for."""
         key_id = None if self.is_webhook else self.credential.id
         name = f"webhook:{self.credential.id} {self.credential.name}" if self.is_webhook else self.credential.name
-        return Origin(dialect, key_id, name, self.credential.locations, reason, reference, request_id)
+        return Origin(dialect, key_id, name, self.credential.locations, reference=reference, request_id=request_id)
 
     @property
     def scopes(self) -> AuthCredentials:

@@ -12,7 +12,7 @@ from strawberry import UNSET as NOT_GIVEN
 from strawberry import Maybe
 
 from schema.ids import database_id
-from schema.types.choices import Backorders, ProductType
+from schema.types.choices import Backorders, ProductType, StockChangeReason
 from storage import changes
 from storage.changes import UNSET, AdjustQuantity, Change, ItemKey, LocationKey, Refused, SetQuantity
 from storage.errors import ErrorCode
@@ -23,6 +23,14 @@ T = TypeVar("T")
 def given(value: T | None) -> T | None:
     """A nullable input's value; None also when it was not given."""
     return None if value is NOT_GIVEN else value
+
+
+def _or_unset(value: T | None) -> T | changes.Unset:
+    """A nullable input for which null and absence are one."""
+    return UNSET if value is None or value is NOT_GIVEN else value
+
+
+_SETTABLE = ("regular_price", "sale_price", "backorders", "disabled", "reserved", "safety_stock")
 
 
 @strawberry.input(name="LocationKey", one_of=True, description="Names one location: give exactly one of these.")
@@ -138,10 +146,16 @@ class InventoryItemInput:
         description="Whether it may be sold below zero here; null clears it, so that the product's setting applies."
     )
     disabled: bool | None = strawberry.field(default=NOT_GIVEN, description="Whether it is not available here.")
+    reserved: int | None = strawberry.field(
+        default=NOT_GIVEN, description="So many of the units on hand are promised to somebody."
+    )
+    safety_stock: int | None = strawberry.field(
+        default=NOT_GIVEN, description="So many of the units on hand are kept back and not offered."
+    )
 
     def to_change(self) -> Change | Refused:
         """The core's line."""
-        on_hand, adjust, disabled = given(self.on_hand), given(self.adjust), given(self.disabled)
+        on_hand, adjust = given(self.on_hand), given(self.adjust)
         if on_hand is not None and adjust is not None:
             return Refused(ErrorCode.INVALID_QUANTITY, "Give onHand or adjust, not both.", "adjust")
         quantity: SetQuantity | AdjustQuantity | None = None
@@ -157,12 +171,13 @@ class InventoryItemInput:
             regular_price=UNSET if self.regular_price is None else self.regular_price.value,
             sale_price=UNSET if self.sale_price is None else self.sale_price.value,
             backorders=changes.Backorders(str(backorders.value)) if isinstance(backorders, Backorders) else backorders,
-            disabled=UNSET if disabled is None else disabled,
+            disabled=_or_unset(self.disabled),
+            reserved=_or_unset(self.reserved),
+            safety_stock=_or_unset(self.safety_stock),
             expected_quantity=given(self.expected_on_hand),
             expected_version=given(self.expected_version),
         )
-        fields = (change.regular_price, change.sale_price, change.backorders, change.disabled)
-        if quantity is None and all(value is UNSET for value in fields):
+        if quantity is None and all(getattr(change, name) is UNSET for name in _SETTABLE):
             return Refused(ErrorCode.NOTHING_TO_CHANGE, "Name what to change, for example onHand.")
         return change
 
@@ -179,7 +194,10 @@ class PolicyInput(Enum):
 class InventoryUpdateInput(InventoryItemInput):
     """Becomes a group of one line."""
 
-    reason: str = strawberry.field(default="", description="Why, for the ledger.")
+    reason: StockChangeReason = strawberry.field(
+        default=StockChangeReason.UNSPECIFIED, description="Why, for the ledger's filters and reports."
+    )
+    note: str = strawberry.field(default="", description="Why, in your own words, for the ledger.")
     reference: str = strawberry.field(default="", description="Your own number for it, for the ledger.")
     dry_run: bool = strawberry.field(default=False, description="Only try: tell what would happen and write nothing.")
     idempotency_key: str | None = strawberry.field(
@@ -198,7 +216,10 @@ class InventoryBulkSyncInput:
     failures_max: int | None = strawberry.field(
         default=NOT_GIVEN, description="With KEEP_GOING: more refused lines than this and nothing is written."
     )
-    reason: str = strawberry.field(default="", description="Why, for the ledger.")
+    reason: StockChangeReason = strawberry.field(
+        default=StockChangeReason.UNSPECIFIED, description="Why, for the ledger's filters and reports."
+    )
+    note: str = strawberry.field(default="", description="Why, in your own words, for the ledger.")
     reference: str = strawberry.field(default="", description="Your own number for it, for the ledger.")
     dry_run: bool = strawberry.field(default=False, description="Only try: tell what would happen and write nothing.")
     idempotency_key: str | None = strawberry.field(

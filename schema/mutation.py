@@ -14,7 +14,7 @@ from schema.errors import UserError, bad_input, of_error, of_outcome
 from schema.inputs import InventoryBulkSyncInput, InventoryItemInput, InventoryUpdateInput, given
 from schema.payloads import InventoryBulkSyncPayload, InventoryItemResult, InventoryUpdatePayload
 from storage import inventory
-from storage.changes import Applied, ChangeGroup, GroupRejectedError, Policy, is_storable
+from storage.changes import Applied, ChangeGroup, GroupRejectedError, Policy, Reason, is_storable
 from storage.errors import InventoryError
 
 Update = Annotated[InventoryUpdateInput, argument(description="What to change.")]
@@ -66,8 +66,8 @@ def _group(
     asked: InventoryUpdateInput | InventoryBulkSyncInput,
     policy: Policy,
 ) -> ChangeGroup:
-    reason, reference = _storable("reason", asked.reason), _storable("reference", asked.reference)
-    origin = replace(context.make_origin(), reason=reason, reference=reference)
+    note, reference = _storable("note", asked.note), _storable("reference", asked.reference)
+    origin = replace(context.make_origin(), reason=Reason(str(asked.reason.value)), note=note, reference=reference)
     changes = [item.to_change() for item in items]
     return ChangeGroup(changes, origin, policy, idempotency_key=given(asked.idempotency_key))
 

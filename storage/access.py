@@ -24,12 +24,24 @@ _HINT_LENGTH: Final = 10
 
 
 class Scope(StrEnum):
-    """What a caller may do. `admin` includes write, and write includes nothing: a till may write without reading."""
+    """What a caller may do. `admin` includes write, and write includes nothing: a till may write without reading.
+
+    `storefront` reads what a shop's customers may see; such a key may be in a web page.
+    """
 
     READ = "read"
+    STOREFRONT = "storefront"
     WRITE = "write"
     ADMIN = "admin"
     DELIVER = "webhook:deliver"
+
+
+class Visibility(StrEnum):
+    """How exactly a caller sees quantities: as they are, up to its cap, or only whether there is enough."""
+
+    EXACT = "exact"
+    CAPPED = "capped"
+    BAND = "band"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +54,26 @@ class Issued:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A valid key or secret, as what its bearer may do. `locations` None is everywhere."""
+    """A valid key or secret, as what its bearer may do. `locations` None is everywhere.
+
+    `cap` is the highest quantity that a `capped` visibility shows. `origins` are the web origins that may present it;
+    None is everybody. `cost_per_minute` None is the server's default.
+    """
 
     id: int
     name: str
     scopes: frozenset[Scope]
     locations: frozenset[int] | None = None
     expires_at: datetime | None = None
+    visibility: Visibility = Visibility.EXACT
+    cap: int | None = None
+    origins: tuple[str, ...] | None = None
+    cost_per_minute: int | None = None
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it sees only what customers may see: active locations, published products, enabled levels."""
+        return Scope.STOREFRONT in self.scopes and not self.scopes & {Scope.READ, Scope.ADMIN}
 
 
 def new_token(prefix: str) -> str:
@@ -81,8 +106,17 @@ async def issue_api_key(
     *,
     location_ids: Sequence[int] | None = None,
     expires_at: datetime | None = None,
+    visibility: Visibility | None = None,
+    cap: int | None = None,
+    origins: Sequence[str] | None = None,
+    cost_per_minute: int | None = None,
 ) -> Issued:
-    """A new API key. `location_ids` limits it to those locations; None is everywhere."""
+    """A new API key. `location_ids` limits it to those locations; None is everywhere.
+
+    Without `visibility` a key sees quantities as they are; one with the scope `storefront` and no `read` or `admin`
+    only whether there is enough.
+    """
+    is_public = Credential(0, name, frozenset(scopes)).is_public
     token = new_token(API_KEY_PREFIX)
     row = ApiKey(
         name=name,
@@ -90,6 +124,10 @@ async def issue_api_key(
         token_hash=hash_of(token),
         scopes=[str(scope) for scope in scopes],
         location_ids=None if location_ids is None else sorted(location_ids),
+        visibility=str(visibility or (Visibility.BAND if is_public else Visibility.EXACT)),
+        cap=cap,
+        origins=None if origins is None else list(origins),
+        cost_per_minute=cost_per_minute,
         created_at=datetime.now(UTC),
         expires_at=expires_at,
     )
@@ -115,7 +153,17 @@ async def verify_api_key(session: AsyncSession, token: str) -> Credential | None
     if row is None or row.revoked_at is not None or (row.expires_at and row.expires_at <= datetime.now(UTC)):
         return None
     locations = None if row.location_ids is None else frozenset(row.location_ids)
-    return Credential(row.id or 0, row.name, frozenset(map(Scope, row.scopes)), locations, row.expires_at)
+    return Credential(
+        row.id or 0,
+        row.name,
+        frozenset(map(Scope, row.scopes)),
+        locations,
+        row.expires_at,
+        Visibility(row.visibility),
+        row.cap,
+        None if row.origins is None else tuple(row.origins),
+        row.cost_per_minute,
+    )
 
 
 async def verify_webhook_secret(session: AsyncSession, secret: str) -> Credential | None:

@@ -12,7 +12,7 @@ from sqlalchemy import literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel, col
 
-from storage import inventory
+from storage import change_feed, inventory
 from storage.catalog_document import CatalogError, Reading, read
 from storage.catalog_lock import count_on, hold, largest_id
 from storage.catalog_planning import Planned, Values, plan_catalog
@@ -61,6 +61,10 @@ async def import_catalog(session: AsyncSession, document: object, *, origin: Ori
     now = datetime.now(UTC)
     await _write_locations(session, plan.locations, now)
     await _write_products(session, plan.products, now)
+    await change_feed.record_catalog(
+        session, locations=_written(plan.locations), products=_written(plan.products, trashed=False)
+    )
+    await change_feed.record_catalog(session, products=_written(plan.products, trashed=True), deleted=True)
     await count_on(session, Location, Product)
     try:
         applied = await inventory.apply(session, stock_group(lines, origin))
@@ -104,10 +108,9 @@ async def _products(session: AsyncSession, reading: Reading) -> list[Values]:
 
 
 async def _levels(session: AsyncSession, lines: Sequence[StockLine]) -> dict[LevelKey, Level]:
-    columns = ("on_hand", "regular_price", "sale_price", "backorders", "disabled", "version")
     query = select(table_of(StockLevel)).where(among(col(StockLevel.product_id), "ids"))
     rows = await _values(session, query, ids={line.product.id for line in lines})
-    return {(row["product_id"], row["location_id"]): Level(*(row[column] for column in columns)) for row in rows}
+    return {(row["product_id"], row["location_id"]): Level(*(row[column] for column in Level._fields)) for row in rows}
 
 
 async def _values(session: AsyncSession, query: Any, **lists: Iterable[object]) -> list[Values]:
@@ -160,8 +163,14 @@ async def _write(session: AsyncSession, model: type[SQLModel], changed: Sequence
     columns = [column.name for column in table_of(model).columns if column.name != "updated_at"]
     for item in changed:
         item.after = {"created_at": now, **item.after, "updated_at": now}
-    rows = [{name: item.after[name] for name in columns} for item in changed]
+    rows = [{name: item.after.get(name) for name in columns} for item in changed]  # new ones are not archived
     await upsert_rows(session, model, rows, key=("id",), shared={"updated_at": now})
+
+
+def _written(planned: Sequence[Planned], *, trashed: bool | None = None) -> list[int]:
+    """The ids of those that were written: of all, or of the products that are or are not in the trash."""
+    changed = [item.after for item in planned if item.changed]
+    return [after["id"] for after in changed if trashed is None or (after["status"] == "trash") is trashed]
 
 
 def _became(item: Planned) -> str:

@@ -120,6 +120,7 @@ class LocationRow(Row):
     kind: Literal["store", "warehouse"] = "store"
     active: Flag = True
     is_default: Flag = False
+    pickup: Flag = False
     position: Annotated[int, Field(strict=True, ge=-1_000_000, le=1_000_000)] = 0
     address1: Short | None = None
     address2: Short | None = None
@@ -155,6 +156,8 @@ class ProductRow(Row):
     backorders: Backorders = "no"
     regular_price: Money | None = None
     sale_price: Money | None = None
+    sale_starts_at: Moment | None = None
+    sale_ends_at: Moment | None = None
     tax_rate: Money | None = None
     low_stock_threshold: Annotated[int, Field(strict=True, ge=0, le=QUANTITY_MAX)] | None = None
     created_at: Moment | None = None
@@ -173,3 +176,5 @@ class StockRow(Row):
     sale_price: Money | None = None
     backorders: Backorders | None = None
     disabled: Flag = False
+    reserved: Annotated[int, Field(strict=True, ge=0, le=QUANTITY_MAX)] = 0
+    safety_stock: Annotated[int, Field(strict=True, ge=0, le=QUANTITY_MAX)] = 0

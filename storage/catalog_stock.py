@@ -25,7 +25,7 @@ from storage.changes import (
 from storage.planning import Item, Level, LevelKey, Place, lines_of, plan
 
 _COLUMNS: Final = {"quantity": "on_hand"}
-_SETTABLE: Final = ("regular_price", "sale_price", "backorders", "disabled")
+_SETTABLE: Final = ("regular_price", "sale_price", "backorders", "disabled", "reserved", "safety_stock")
 
 
 @dataclass(frozen=True, slots=True)

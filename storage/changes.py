@@ -33,6 +33,26 @@ class Backorders(StrEnum):
     YES = "yes"
 
 
+class Reason(StrEnum):
+    """Why stock changed: for filters and reports. The caller's own words are the origin's `note`."""
+
+    UNSPECIFIED = "unspecified"
+    SALE = "sale"
+    RETURN = "return"
+    RECEIPT = "receipt"
+    COUNT = "count"
+    CORRECTION = "correction"
+    DAMAGE = "damage"
+    LOSS = "loss"
+    TRANSFER = "transfer"
+    PROMOTION = "promotion"
+    PRODUCTION = "production"
+    RESERVATION = "reservation"
+    SYNC = "sync"
+    REVERSAL = "reversal"
+    OTHER = "other"
+
+
 class ItemKey(NamedTuple):
     """How a caller names an item.
 
@@ -81,6 +101,8 @@ class Change:
     sale_price: Decimal | Unset | None = UNSET
     backorders: Backorders | Unset | None = UNSET
     disabled: bool | Unset = UNSET
+    reserved: int | Unset = UNSET
+    safety_stock: int | Unset = UNSET
     expected_quantity: int | None = None
     expected_version: int | None = None
 
@@ -111,7 +133,8 @@ class Origin:
     api_key_id: int | None = None
     principal: str = ""
     locations: frozenset[int] | None = None
-    reason: str = ""
+    reason: Reason = Reason.UNSPECIFIED
+    note: str = ""
     reference: str = ""
     request_id: str = ""
 

@@ -68,7 +68,7 @@ def _fingerprint(group: ChangeGroup) -> str:
     """What makes two requests the same: everything that was asked, and nothing that merely carried it."""
     origin = group.origin
     asked = (
-        origin.dialect, origin.reason, origin.reference,
+        origin.dialect, origin.reason, origin.note, origin.reference,
         group.policy, group.failures_max, group.refuse_disabled, tuple(group.changes),
     )  # fmt: skip
     return hashlib.sha256(repr(asked).encode(errors="backslashreplace")).hexdigest()

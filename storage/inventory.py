@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import BigInteger, and_, delete, exists, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage import idempotency, keys
+from storage import change_feed, idempotency, keys
 from storage.changes import Applied, Change, ChangeGroup, storable
 from storage.json_rows import json_text, rows_from
 from storage.planning import Level, LevelKey, Plan, level_keys, lines_of, plan
@@ -80,7 +80,11 @@ async def _drop_blanks(session: AsyncSession, unused: Sequence[LevelKey]) -> Non
 
 
 async def _write(session: AsyncSession, group: ChangeGroup, planned: Plan) -> int | None:
-    """The group, each changed level's last state, one ledger entry per step; nothing at all when nothing changed."""
+    """The group, each changed level's last state, one ledger entry per step; nothing at all when nothing changed.
+
+    Whoever follows the ledger sees it in the order of its sequences: inserting the group enters the change feed, before
+    the entries draw theirs.
+    """
     if not planned.entries:
         return None
     now = datetime.now(UTC)  # taken under the locks, so that a level's times follow its versions
@@ -97,16 +101,17 @@ async def _write(session: AsyncSession, group: ChangeGroup, planned: Plan) -> in
 async def _insert_group(session: AsyncSession, group: ChangeGroup, now: datetime) -> int:
     origin = group.origin
     inserted = await session.execute(
-        insert(table_of(StockChangeGroup)).returning(table_of(StockChangeGroup).c.id),
+        insert(table_of(StockChangeGroup)).returning(table_of(StockChangeGroup).c.id, change_feed.ENTER),
         {
             "dialect": origin.dialect,
             "api_key_id": origin.api_key_id,
             "principal": storable(origin.principal),
-            "reason": storable(origin.reason),
+            "reason": origin.reason,
+            "note": storable(origin.note),
             "reference": storable(origin.reference),
             "request_id": origin.request_id,
             "created_at": now,
         },
     )
-    group_id: int = inserted.scalar_one()
+    group_id: int = inserted.one()[0]
     return group_id

@@ -70,6 +70,8 @@ class Level(NamedTuple):
     sale_price: Decimal | None = None
     backorders: str | None = None
     disabled: bool = False
+    reserved: int = 0
+    safety_stock: int = 0
     version: int = 0
 
 
@@ -188,9 +190,13 @@ def step(level: Level, change: Change, item: Item, *, refuse_disabled: bool = Fa
         _given(change.sale_price, level.sale_price),
         _given(change.backorders, level.backorders),
         _given(change.disabled, level.disabled),
+        _given(change.reserved, level.reserved),
+        _given(change.safety_stock, level.safety_stock),
         level.version + 1,
     )
-    if refusal := _check_quantity(level, after, change, item) or _check_prices(after, change, item):
+    if refusal := (
+        _check_quantity(level, after, change, item) or _check_kept(after, level) or _check_prices(after, change, item)
+    ):
         return refusal
     return level if after[:-1] == level[:-1] else after  # all but the version
 
@@ -232,6 +238,15 @@ def _check_quantity(level: Level, after: Level, change: Change, item: Item) -> R
         return None  # what is received never makes it worse
     message = "Stock cannot be negative when backorders are not allowed."
     return Refused(ErrorCode.INSUFFICIENT_STOCK, message, "quantity", level.on_hand or 0, level.version)
+
+
+def _check_kept(after: Level, level: Level) -> Refused | None:
+    """What is reserved or kept back is a number of units; it may be more than there are."""
+    for field in ("reserved", "safety_stock"):
+        if not 0 <= getattr(after, field) <= QUANTITY_MAX:
+            message = f"It must be a whole number from 0 to {QUANTITY_MAX}."
+            return Refused(ErrorCode.INVALID_QUANTITY, message, field, level.on_hand or 0, level.version)
+    return None
 
 
 def _check_prices(after: Level, change: Change, item: Item) -> Refused | None:

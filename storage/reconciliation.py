@@ -10,6 +10,7 @@ from sqlalchemy import func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.catalog_lock import hold
+from storage.changes import Reason
 from storage.planning import Level
 from storage.tables import LedgerEntry, Location, Product, StockChangeGroup, StockLevel
 from storage.upsert import insert_rows, table_of, upsert_rows
@@ -119,8 +120,8 @@ async def repair(session: AsyncSession) -> list[Drift]:
         return []
     now = datetime.now(UTC)
     group = {
-        "dialect": "reconcile", "principal": "stockgate reconcile", "reason": "The ledger did not explain the level.",
-        "reference": "", "request_id": "", "created_at": now,
+        "dialect": "reconcile", "principal": "stockgate reconcile", "reason": Reason.CORRECTION,
+        "note": "The ledger did not explain the level.", "reference": "", "request_id": "", "created_at": now,
     }  # fmt: skip
     inserted = await session.execute(
         insert(table_of(StockChangeGroup)).returning(table_of(StockChangeGroup).c.id), group

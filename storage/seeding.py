@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.catalog_document import CatalogError, Problem
 from storage.catalog_lock import count_on, hold, largest_id
-from storage.changes import gtin14, sku_key
+from storage.changes import Reason, gtin14, sku_key
 from storage.planning import Level
 from storage.tables import LedgerEntry, Location, Product, StockChangeGroup, StockLevel
 from storage.upsert import insert_rows, table_of
@@ -98,8 +98,8 @@ async def _write_levels(session: AsyncSession, levels: Sequence[dict[str, Any]])
     if not levels:
         return
     group = {
-        "dialect": "seed", "principal": "stockgate seed", "reason": "", "reference": "", "request_id": "",
-        "created_at": _BEGAN,
+        "dialect": "seed", "principal": "stockgate seed", "reason": Reason.UNSPECIFIED, "reference": "",
+        "request_id": "", "created_at": _BEGAN,
     }  # fmt: skip
     inserted = await session.execute(
         insert(table_of(StockChangeGroup)).returning(table_of(StockChangeGroup).c.id), group

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, Text, false, text
 from sqlmodel import Field, SQLModel
 
 from storage.columns import Document, Id, Key, Price, Timestamp
@@ -28,6 +28,10 @@ def _text(*, nullable: bool = False, unique: bool = False) -> Any:
     return Field(default=None if nullable else "", sa_column=Column(Text, nullable=nullable, unique=unique))
 
 
+def _count() -> Any:
+    return Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
+
+
 def _flag(*, default: bool) -> Any:
     return Field(default=default, sa_column=Column(Boolean, nullable=False))
 
@@ -41,7 +45,10 @@ def _price() -> Any:
 
 
 class Location(SQLModel, table=True):
-    """A place that holds stock. `slug` is lower-case and decoded; `code` is what tills call it."""
+    """A place that holds stock. `slug` is lower-case and decoded; `code` is what tills call it.
+
+    `pickup`: customers may collect here. An archived location is inactive, too.
+    """
 
     id: int | None = _id()
     slug: str = Field(sa_column=Column(Key, nullable=False, unique=True))
@@ -51,6 +58,7 @@ class Location(SQLModel, table=True):
     kind: str = Field(default="store", sa_column=Column(Text, nullable=False))
     active: bool = _flag(default=True)
     is_default: bool = _flag(default=False)
+    pickup: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
     position: int = Field(default=0, sa_column=Column(Integer, nullable=False))
     address1: str | None = _text(nullable=True)
     address2: str | None = _text(nullable=True)
@@ -62,6 +70,7 @@ class Location(SQLModel, table=True):
     longitude: float | None = Field(default=None, sa_column=Column(Float))
     created_at: datetime = _time()
     updated_at: datetime = _time()
+    archived_at: datetime | None = _time(nullable=True)
 
     __table_args__ = (
         # at most one default location
@@ -81,7 +90,8 @@ class Product(SQLModel, table=True):
 
     `sku_key` and `name_key` are the casefolded text by which they compare; '' is no SKU. `gtin` is 14 digits,
     `gtin_text` as given. `manage_stock` False on a variation means that the parent's setting applies. Prices are in
-    the shop's currency.
+    the shop's currency; the sale price applies from `sale_starts_at` until `sale_ends_at`, where they are given. An
+    archived product has the status `trash`.
     """
 
     id: int | None = _id()
@@ -99,6 +109,8 @@ class Product(SQLModel, table=True):
     backorders: str = Field(default="no", sa_column=Column(Text, nullable=False))
     regular_price: Decimal | None = _price()
     sale_price: Decimal | None = _price()
+    sale_starts_at: datetime | None = _time(nullable=True)
+    sale_ends_at: datetime | None = _time(nullable=True)
     tax_rate: Decimal | None = _price()
     low_stock_threshold: int | None = Field(default=None, sa_column=Column(Integer))
     created_at: datetime = _time()
@@ -120,7 +132,10 @@ class Product(SQLModel, table=True):
 
 
 class StockLevel(SQLModel, table=True):
-    """One item at one location. `on_hand` NULL: priced here, but never counted. `version` grows with every change."""
+    """One item at one location. `on_hand` NULL: priced here, but never counted. `version` grows with every change.
+
+    Of the units on hand, `reserved` are promised to somebody and `safety_stock` is kept back; the rest is available.
+    """
 
     __tablename__ = "stock_level"
 
@@ -131,6 +146,8 @@ class StockLevel(SQLModel, table=True):
     sale_price: Decimal | None = _price()
     backorders: str | None = _text(nullable=True)
     disabled: bool = _flag(default=False)
+    reserved: int = _count()
+    safety_stock: int = _count()
     version: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
     updated_at: datetime = _time()
 
@@ -141,7 +158,11 @@ class StockLevel(SQLModel, table=True):
 
 
 class StockChangeGroup(SQLModel, table=True):
-    """One request that changed something: who asked, through which dialect, and why."""
+    """One request that changed something: who asked, through which dialect, and why.
+
+    `reason` is a storage.changes.Reason, `note` is in the caller's words. A group that takes another one back names it
+    in `reverses_id`; it can be taken back once.
+    """
 
     __tablename__ = "stock_change_group"
 
@@ -149,17 +170,24 @@ class StockChangeGroup(SQLModel, table=True):
     dialect: str = _text()
     api_key_id: int | None = Field(default=None, sa_column=Column(Id))
     principal: str = _text()
-    reason: str = _text()
+    reason: str = Field(default="unspecified", sa_column=Column(Key, nullable=False, server_default="unspecified"))
+    note: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     reference: str = _text()
     request_id: str = _text()
+    reverses_id: int | None = Field(
+        default=None, sa_column=Column(Id, ForeignKey("stock_change_group.id"), unique=True)
+    )
     created_at: datetime = _time()
+
+    __table_args__ = (Index("ix_stock_change_group_created_at_id", "created_at", "id"),)
 
 
 class LedgerEntry(SQLModel, table=True):
     """One immutable record per change of a level.
 
     `on_hand` and what follows are the level's values after the change; `delta` is in units and 0 when only prices or
-    flags changed. The sum of a level's deltas is its quantity.
+    flags changed. The sum of a level's deltas is its quantity. Both halves of a transfer have the same group and line.
+    Sequences are shared with catalog_change: storage/change_feed.py.
     """
 
     __tablename__ = "ledger_entry"
@@ -176,10 +204,40 @@ class LedgerEntry(SQLModel, table=True):
     sale_price: Decimal | None = _price()
     backorders: str | None = _text(nullable=True)
     disabled: bool = _flag(default=False)
+    reserved: int = _count()
+    safety_stock: int = _count()
     version: int = Field(sa_column=Column(BigInteger, nullable=False))
     created_at: datetime = _time()
 
-    __table_args__ = (Index("ix_ledger_entry_level", "product_id", "location_id", "sequence"),)
+    __table_args__ = (
+        Index("ix_ledger_entry_level", "product_id", "location_id", "sequence"),
+        Index("ix_ledger_entry_location_id_sequence", "location_id", "sequence"),
+        Index("ix_ledger_entry_created_at", "created_at"),
+        {"sqlite_autoincrement": True},  # so that the shared numbers are never given twice
+    )
+
+
+class CatalogChange(SQLModel, table=True):
+    """That a product or a location was created, changed or archived (`deleted`): what the change feed tells of it."""
+
+    __tablename__ = "catalog_change"
+
+    sequence: int = Field(sa_column=Column(Id, primary_key=True, autoincrement=False))
+    product_id: int | None = Field(default=None, sa_column=Column(Id))
+    location_id: int | None = Field(default=None, sa_column=Column(Id))
+    deleted: bool = _flag(default=False)
+    created_at: datetime = _time()
+
+
+class PersistedOperation(SQLModel, table=True):
+    """A GraphQL document by its SHA-256. `listed` ones are on the allow-list; the others were sent by clients."""
+
+    __tablename__ = "persisted_operation"
+
+    sha256: str = Field(sa_column=Column(Key, primary_key=True))
+    document: str = _text()
+    listed: bool = _flag(default=False)
+    created_at: datetime = _time()
 
 
 class IdempotencyRecord(SQLModel, table=True):
@@ -197,7 +255,11 @@ class IdempotencyRecord(SQLModel, table=True):
 
 
 class ApiKey(SQLModel, table=True):
-    """Who may call. Only the token's SHA-256 is kept; `hint` is its beginning, to recognise it in a list."""
+    """Who may call. Only the token's SHA-256 is kept; `hint` is its beginning, to recognise it in a list.
+
+    `visibility` says how exactly it sees quantities: storage.access.Visibility; `cap` goes with `capped`. `origins` are
+    the web pages that may use it (NULL: any caller), `cost_per_minute` its budget (NULL: the server's default).
+    """
 
     __tablename__ = "api_key"
 
@@ -207,6 +269,10 @@ class ApiKey(SQLModel, table=True):
     token_hash: str = Field(sa_column=Column(Key, nullable=False, unique=True))
     scopes: list[str] = Field(default_factory=list, sa_column=Column(Document, nullable=False))
     location_ids: list[int] | None = Field(default=None, sa_column=Column(Document))
+    visibility: str = Field(default="exact", sa_column=Column(Key, nullable=False, server_default="exact"))
+    cap: int | None = Field(default=None, sa_column=Column(Integer))
+    origins: list[str] | None = Field(default=None, sa_column=Column(Document))
+    cost_per_minute: int | None = Field(default=None, sa_column=Column(Integer))
     created_at: datetime = _time()
     expires_at: datetime | None = _time(nullable=True)
     revoked_at: datetime | None = _time(nullable=True)

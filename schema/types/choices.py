@@ -55,3 +55,24 @@ class ProductOrder(Enum):
     NAME = enum_value("name_key", description="By name, ignoring case.")
     SKU = enum_value("sku_key", description="By SKU, ignoring case; products without one come first.")
     UPDATED_AT = enum_value("updated_at", description="By the time of the last change of the product, oldest first.")
+
+
+@strawberry.enum(description="Why stock changed: for filters and reports.")
+class StockChangeReason(Enum):
+    """A storage.changes.Reason."""
+
+    UNSPECIFIED = enum_value("unspecified", description="Nothing was said.")
+    SALE = enum_value("sale", description="Sold.")
+    RETURN = enum_value("return", description="Came back from a customer.")
+    RECEIPT = enum_value("receipt", description="Came from a supplier.")
+    COUNT = enum_value("count", description="Counted on the shelf.")
+    CORRECTION = enum_value("correction", description="A mistake put right.")
+    DAMAGE = enum_value("damage", description="Broken or spoilt.")
+    LOSS = enum_value("loss", description="Lost or stolen.")
+    TRANSFER = enum_value("transfer", description="Moved from one location to another.")
+    PROMOTION = enum_value("promotion", description="Given away.")
+    PRODUCTION = enum_value("production", description="Made, or used up in making something.")
+    RESERVATION = enum_value("reservation", description="Promised to somebody, or released.")
+    SYNC = enum_value("sync", description="Another system's word.")
+    REVERSAL = enum_value("reversal", description="An earlier change taken back.")
+    OTHER = enum_value("other", description="Something else: see the note.")

@@ -12,7 +12,7 @@ from sqlalchemy import func
 from schema.conditions import Given, at, has_id, has_sku
 from schema.ids import database_id, node_id
 from schema.sources import Condition, Rows, column, elsewhere, leaf, many, one, stored
-from schema.types.choices import Backorders
+from schema.types.choices import Backorders, StockChangeReason
 from storage import tables
 
 _Product = elsewhere("Product", "schema.types.product")
@@ -27,7 +27,8 @@ class StockChangeGroup:
     id: strawberry.ID = leaf(lambda row: node_id("StockChangeGroup", row.id), "Its id over all types. Opaque.")
     dialect: str = column("dialect", "How it was asked: `graphql`, `mulopimfwc/v1`, …")
     principal: str = column("principal", "The name of the API key or webhook secret.")
-    reason: str = column("reason", "Why, in the caller's words; empty when it gave none.")
+    reason: StockChangeReason = leaf(lambda row: func.upper(row.reason), "Why.")
+    note: str = column("note", "Why, in the caller's words; empty when it gave none.")
     reference: str = column("reference", "The caller's own number for it, such as an order's.")
     request_id: str = column("request_id", "The X-Request-Id of the request.")
     created_at: datetime = column("created_at", "When it was written.")
@@ -54,6 +55,8 @@ class LedgerEntry:
     sale_price: Decimal | None = column("sale_price", "The level's own reduced price after it.")
     backorders: Backorders | None = leaf(lambda row: func.upper(row.backorders), "The level's own setting after it.")
     disabled: bool = column("disabled", "Whether the level was disabled after it.")
+    reserved: int = column("reserved", "Units promised to somebody after it.")
+    safety_stock: int = column("safety_stock", "Units kept back after it.")
     created_at: datetime = column("created_at", "When it was written.")
 
     @one(_Product)

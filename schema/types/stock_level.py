@@ -35,6 +35,8 @@ class StockLevel:
         "Whether it may be sold below zero here; null when the product's applies.",
     )
     disabled: bool = column("disabled", "Whether it is not available here.")
+    reserved: int = column("reserved", "Units on hand that are promised to somebody.")
+    safety_stock: int = column("safety_stock", "Units on hand that are kept back and not offered.")
     version: int = column("version", "Grows by one with every change; give it as expectedVersion to change just this.")
     updated_at: datetime = column("updated_at", "When it was last changed.")
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
+from storage.changes import Reason
 from storage.tables import LedgerEntry, Product, StockChangeGroup, StockLevel
 from tests.builders import EPOCH, a_location, a_product
 
@@ -38,6 +39,7 @@ TIMES: Final = tuple(
 )
 BACKORDERS: Final = ("no", "notify", "yes")
 TYPES: Final = ("simple", "simple", "simple", "external", "grouped")
+REASONS: Final = tuple(Reason)
 STATUSES: Final = ("publish", "publish", "draft", "pending", "private", "trash")
 
 
@@ -120,7 +122,8 @@ def _groups() -> Iterator[SQLModel]:
             id=number,
             dialect="graphql",
             principal=text,
-            reason="" if number % 2 else text,
+            reason=REASONS[number % len(REASONS)],
+            note="" if number % 2 else text,
             reference=f"#{number}",
             request_id=f"r{number}",
             created_at=TIMES[number % len(TIMES)],
@@ -149,5 +152,7 @@ def _state(rng: random.Random) -> dict[str, Any]:
         "sale_price": rng.choice(PRICES),
         "backorders": rng.choice((None, *BACKORDERS)),
         "disabled": rng.random() < 0.2,
+        "reserved": rng.choice((0, 0, 1, 3, 1_000_000_000)),
+        "safety_stock": rng.choice((0, 0, 2, 5)),
         "version": rng.randint(1, 2**31 - 1),
     }

@@ -18,7 +18,7 @@ UPDATE = """mutation($input: InventoryUpdateInput!) { inventoryUpdate(input: $in
     dryRun replayed
     stockLevel { id onHand version regularPrice salePrice backorders disabled
         product { databaseId onHand } location { slug } }
-    changeGroup { dialect principal reason reference entries { line delta before after } } } }"""
+    changeGroup { dialect principal reason note reference entries { line delta before after } } } }"""
 SYNC = """mutation($input: InventoryBulkSyncInput!) { inventoryBulkSync(input: $input) {
     succeeded failed dryRun replayed
     results { index accepted changed before after version error { code field } }
@@ -95,7 +95,7 @@ def code(payload: Any) -> str | None:
 
 def test_an_update_tells_what_it_did_and_gives_back_what_it_wrote(stock: Caller, item: int) -> None:
     update(stock, item, 2, onHand=3)
-    payload = update(stock, item, onHand=7, salePrice="9.5", reason="count", reference="#1")
+    payload = update(stock, item, onHand=7, salePrice="9.5", reason="COUNT", note="by hand", reference="#1")
     assert payload == {
         "result": {
             "index": 0, "accepted": True, "changed": True, "before": None, "after": 7, "version": 1, "error": None,
@@ -109,7 +109,7 @@ def test_an_update_tells_what_it_did_and_gives_back_what_it_wrote(stock: Caller,
             "product": {"databaseId": item, "onHand": 10}, "location": {"slug": "location-1"},
         },
         "changeGroup": {
-            "dialect": "graphql", "principal": "tests", "reason": "count", "reference": "#1",
+            "dialect": "graphql", "principal": "tests", "reason": "COUNT", "note": "by hand", "reference": "#1",
             "entries": [{"line": 0, "delta": 7, "before": None, "after": 7}],
         },
     }  # fmt: skip
@@ -236,7 +236,7 @@ def test_a_dry_run_tells_what_would_happen_and_writes_nothing(stock: Caller, ite
 
 
 def test_an_idempotency_key_has_its_effect_once(stock: Caller, item: int) -> None:
-    change = {"adjust": 5, "idempotencyKey": f"once-{item}", "reason": "first"}
+    change = {"adjust": 5, "idempotencyKey": f"once-{item}", "reason": "SALE"}
     first = update(stock, item, **change)
     again = update(stock, item, **change)
     assert (first["replayed"], again["replayed"]) == (False, True)
@@ -275,15 +275,15 @@ def test_what_is_no_idempotency_key_is_refused(stock: Caller, item: int, key: st
     assert on_hand(stock, item) is None
 
 
-@pytest.mark.parametrize("field", ["reason", "reference"])
+@pytest.mark.parametrize("field", ["note", "reference"])
 def test_a_nul_in_what_is_written_down_is_refused(stock: Caller, item: int, field: str) -> None:
     assert field in stock.refusal(UPDATE, input=a_line(item, onHand=1, **{field: "a\0b"})).message
     assert on_hand(stock, item) is None
 
 
 def test_every_other_character_may_be_written_down(stock: Caller, item: int) -> None:
-    reason = '"It\'s" \\ \n\t 👟 %_ \x01\u2028'
-    assert update(stock, item, onHand=1, reason=reason)["changeGroup"]["reason"] == reason
+    note = '"It\'s" \\ \n\t 👟 %_ \x01\u2028'
+    assert update(stock, item, onHand=1, note=note)["changeGroup"]["note"] == note
 
 
 @pytest.mark.parametrize(
@@ -347,13 +347,13 @@ def test_two_mutations_of_one_document_are_done_one_after_the_other(stock: Calle
 def test_lines_are_applied_in_order_and_the_levels_read_back_sorted(stock: Caller) -> None:
     first, second = add(stock), add(stock)
     lines = [a_line(second, onHand=2), a_line(first, 2, onHand=1), a_line(second, adjust=3), a_line(second, onHand=5)]
-    payload = sync(stock, *lines, reason="sync")
+    payload = sync(stock, *lines, reason="SYNC")
     assert (payload["succeeded"], payload["failed"], payload["userErrors"]) == (4, 0, [])
     assert [r["after"] for r in payload["results"]] == [2, 1, 5, 5]
     assert [r["changed"] for r in payload["results"]] == [True, True, True, False]
     assert [level["onHand"] for level in payload["stockLevels"]] == [1, 5]
     assert payload["changeGroup"] == {
-        "reason": "sync",
+        "reason": "SYNC",
         "entries": [
             {"line": 0, "delta": 2, "after": 2},
             {"line": 1, "delta": 1, "after": 1},

@@ -279,12 +279,14 @@ def test_ledger_entries_come_newest_first_and_by_their_filter(small: Caller, giv
 
 def test_a_ledger_entry_tells_what_changed_where_and_on_whose_request(small: Caller) -> None:
     query = """{ ledgerEntries(first: 1) { nodes { id sequence line delta before after version disabled
-        product { sku } location { slug } group { id dialect principal reason reference entries { sequence } } } } }"""
+        product { sku } location { slug }
+        group { id dialect principal reason note reference entries { sequence } } } } }"""
     assert small.data(query)["ledgerEntries"]["nodes"] == [{
         "id": "gid://stockgate/LedgerEntry/3", "sequence": 3, "line": 0, "delta": 5, "before": 25, "after": 5,
         "version": 1, "disabled": False, "product": {"sku": "shoe-34"}, "location": {"slug": "склад"},
         "group": {
-            "id": "gid://stockgate/StockChangeGroup/2", "dialect": "mulopimfwc/v1", "principal": "erp", "reason": "",
+            "id": "gid://stockgate/StockChangeGroup/2", "dialect": "mulopimfwc/v1", "principal": "erp",
+            "reason": "UNSPECIFIED", "note": "",
             "reference": "#7", "entries": [{"sequence": 3}],
         },
     }]  # fmt: skip

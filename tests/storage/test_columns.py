@@ -76,7 +76,7 @@ def test_the_text_of_times_sorts_as_they_do(one: datetime, other: datetime) -> N
 
 async def _store(session: AsyncSession, prices: list[int], times: list[datetime]) -> None:
     groups = [{"id": n, "created_at": time} for n, time in enumerate(times, 1)]
-    blank = dict.fromkeys(("dialect", "principal", "reason", "reference", "request_id"), "")
+    blank = dict.fromkeys(("dialect", "principal", "note", "reference", "request_id"), "")
     await insert_rows(session, StockChangeGroup, groups, shared=blank)
     entries = [{"sequence": n, "regular_price": unscaled(price)} for n, price in enumerate(prices, 1)]
     shared = {"group_id": 1, "line": 0, "product_id": 1, "location_id": 1, "delta": 0, "version": 1, "disabled": False}

@@ -61,7 +61,7 @@ OTHER_REQUESTS = [
     once(a_change(quantity=AdjustQuantity(5)), a_change()),
     once(policy=Policy.KEEP_GOING),
     once(refuse_disabled=True),
-    once(origin=Origin("test", principal="tests", reason="another")),
+    once(origin=Origin("test", principal="tests", note="another")),
     once(origin=Origin("another", principal="tests")),
 ]
 

@@ -18,6 +18,7 @@ from storage.changes import (
     ItemKey,
     Origin,
     Policy,
+    Reason,
     Refused,
     SetQuantity,
 )
@@ -50,14 +51,15 @@ async def test_a_set_quantity_reads_back(catalogue: Database) -> None:
 
 
 async def test_every_step_is_in_the_ledger_with_who_and_why(catalogue: Database) -> None:
-    origin = Origin("test", 7, "till 3", None, "sold", "receipt 12", "request-1")
+    origin = Origin("test", 7, "till 3", None, Reason.SALE, "over the counter", "receipt 12", "request-1")
     applied = await apply(
         catalogue, a_change(quantity=SetQuantity(5)), a_change(quantity=AdjustQuantity(-2)), origin=origin
     )
     (group,) = await rows(catalogue, StockChangeGroup)
     assert group == {
-        "id": applied.group_id, "dialect": "test", "api_key_id": 7, "principal": "till 3", "reason": "sold",
-        "reference": "receipt 12", "request_id": "request-1", "created_at": group["created_at"],
+        "id": applied.group_id, "dialect": "test", "api_key_id": 7, "principal": "till 3", "reason": "sale",
+        "note": "over the counter", "reference": "receipt 12", "request_id": "request-1", "reverses_id": None,
+        "created_at": group["created_at"],
     }  # fmt: skip
     entries = await rows(catalogue, LedgerEntry)
     assert [(e["group_id"], e["line"], e["before"], e["delta"], e["on_hand"], e["version"]) for e in entries] == [
@@ -176,9 +178,9 @@ async def test_each_variation_is_its_own_item(catalogue: Database) -> None:
 
 
 async def test_reasons_that_no_engine_stores_are_mended_not_a_failure(catalogue: Database) -> None:
-    await apply(catalogue, a_change(), origin=Origin("test", reason="a\0b", reference="\ud800", principal="\udfff"))
+    await apply(catalogue, a_change(), origin=Origin("test", note="a\0b", reference="\ud800", principal="\udfff"))
     (group,) = await rows(catalogue, StockChangeGroup)
-    assert (group["reason"], group["reference"], group["principal"]) == ("a\ufffdb", "\ufffd", "\ufffd")
+    assert (group["note"], group["reference"], group["principal"]) == ("a\ufffdb", "\ufffd", "\ufffd")
 
 
 async def test_many_groups_come_to_what_the_rules_say(catalogue: Database) -> None:

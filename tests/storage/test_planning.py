@@ -393,3 +393,15 @@ def test_no_level_is_left_against_the_rules(lines: list[Any]) -> None:
 def test_a_price_is_any_decimal_that_its_column_can_hold_exactly(value: Decimal) -> None:
     if is_price(value):
         assert Decimal(int(value * 10_000)) / 10_000 == value
+
+
+@pytest.mark.parametrize("field", ["reserved", "safety_stock"])
+@pytest.mark.parametrize(("units", "accepted"), [(0, True), (9, True), (QUANTITY_MAX, True), (-1, False)])
+def test_units_are_reserved_or_kept_back_even_when_there_are_fewer(field: str, units: int, accepted: bool) -> None:  # noqa: FBT001 (a table of examples)
+    result = step(LEVEL, a_change(quantity=None, **{field: units}), ITEM)
+    if accepted:
+        assert isinstance(result, Level)
+        assert (getattr(result, field), result.on_hand) == (units, LEVEL.on_hand)
+    else:
+        assert isinstance(result, Refused)
+        assert (result.code, result.field) == (ErrorCode.INVALID_QUANTITY, field)

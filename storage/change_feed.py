@@ -1,0 +1,121 @@
+"""The change feed: one order for everything that changes, and what of it may be shown already.
+
+Ledger entries and catalogue changes take their sequences from one counter. On SQLite writers follow one another, so
+what is committed is complete. On PostgreSQL a writer may commit before one that drew lower numbers; whoever followed
+the feed would pass over the latter. So each writer first takes a shared advisory lock whose key carries the counter as
+it is: all its numbers will be higher. Below the lowest key that is held everything is either there or will never be.
+
+A reader asks for the horizon first, and then, in a later snapshot, for what lies up to it. No writer waits for another,
+and what other transactions do, however long, holds nobody up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import Boolean, ColumnElement, insert, literal, literal_column, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.compiler import compiles
+
+from storage.columns import Id, Timestamp
+from storage.json_rows import Construct, json_text, rows_from
+from storage.tables import CatalogChange
+from storage.upsert import table_of
+
+_COUNTER: Final = "ledger_entry_sequence_seq"
+_LOCKS: Final = 0x53474C  # "SGL": the upper bits of our advisory locks' keys; the counter has the lower 40
+_COUNTED: Final = "CASE WHEN is_called THEN last_value ELSE 0 END"
+
+
+class _Enter(Construct):
+    name = "enter_change_feed"
+    inherit_cache = True
+
+
+@compiles(_Enter, "sqlite")
+def _enter_sqlite(*_: Any, **_kw: Any) -> str:
+    return "NULL"
+
+
+@compiles(_Enter, "postgresql")
+def _enter_postgresql(*_: Any, **_kw: Any) -> str:
+    return f"(SELECT pg_advisory_xact_lock_shared({_LOCKS << 40} + {_COUNTED}) FROM {_COUNTER})"  # noqa: S608 (constants)
+
+
+ENTER: Final[ColumnElement[Any]] = _Enter()
+"""To be selected by a writer in a statement before the one that draws sequences; held until the transaction ends."""
+
+
+class _NextSequence(Construct):
+    name = "next_sequence"
+    type = Id
+    inherit_cache = True
+
+
+@compiles(_NextSequence, "sqlite")
+def _next_sequence_sqlite(*_: Any, **_kw: Any) -> str:
+    # a trigger moves the counter along (migration 0002)
+    return "(SELECT seq FROM sqlite_sequence WHERE name = 'ledger_entry') + row_number() OVER ()"
+
+
+@compiles(_NextSequence, "postgresql")
+def _next_sequence_postgresql(*_: Any, **_kw: Any) -> str:
+    return f"nextval('{_COUNTER}')"
+
+
+_CHANGED: Final = rows_from("rows", {"product_id": Id, "location_id": Id, "deleted": Boolean()}).values()
+
+
+async def record_catalog(
+    session: AsyncSession, *, products: Iterable[int] = (), locations: Iterable[int] = (), deleted: bool = False
+) -> None:
+    """Tell the feed that products or locations were created or changed; `deleted`: that they were archived."""
+    rows = [[number, None, deleted] for number in products] + [[None, number, deleted] for number in locations]
+    if not rows:
+        return
+    await session.execute(select(ENTER))
+    columns = ["sequence", "product_id", "location_id", "deleted", "created_at"]
+    now = literal(datetime.now(UTC), Timestamp)
+    changes = select(_NextSequence(), *_CHANGED, now).where(literal_column("1") == literal_column("1"))
+    await session.execute(insert(table_of(CatalogChange)).from_select(columns, changes), {"rows": json_text(rows)})
+
+
+_STATE: Final = {
+    "sqlite": text("SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'ledger_entry'), 0), '[]'"),
+    # The locks are read after the counter: the subquery depends on its row
+    "postgresql": text(f"""
+        SELECT counted, ARRAY(
+            SELECT ((classid::bigint & 255) << 32) | objid::bigint FROM pg_locks
+            WHERE locktype = 'advisory' AND objsubid = 1 AND granted AND counted >= 0
+                AND classid::bigint >> 8 = {_LOCKS}
+                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            ORDER BY 1)::text
+        FROM (SELECT {_COUNTED} AS counted FROM {_COUNTER} OFFSET 0) counter"""),  # noqa: S608 (constants)
+}
+
+
+async def _state(session: AsyncSession) -> tuple[int, str]:
+    """The counter, and the keys that writers hold."""
+    counted, held = (await session.execute(_STATE[session.get_bind().dialect.name])).one()
+    return int(counted), held
+
+
+async def horizon(session: AsyncSession) -> int:
+    """The sequence up to which the feed is complete: what lies there is visible to a snapshot taken from now on."""
+    counted, held = await _state(session)
+    return min([counted, *_numbers(held)])
+
+
+async def version(session: AsyncSession) -> str:
+    """A text that is another one whenever anything that was committed changed what can be read.
+
+    To be read before the data that it stands for: what it says is then older than they are, never newer.
+    """
+    counted, held = await _state(session)
+    return "-".join(map(str, [counted, *_numbers(held)]))
+
+
+def _numbers(held: str) -> Sequence[int]:
+    return [int(number) for number in held.strip("{}[]").split(",") if number]
