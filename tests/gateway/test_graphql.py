@@ -17,8 +17,8 @@ from sqlalchemy.engine import make_url
 from starlette.applications import Starlette
 from structlog.testing import CapturingLogger
 
-from gateway import graphql
 from gateway.app import create_app
+from gateway.graphql import errors
 from gateway.settings import Settings
 from storage import access
 from storage.database import Database
@@ -282,7 +282,7 @@ async def test_an_unexpected_error_is_masked_with_the_request_id_and_logged(
     client: httpx.AsyncClient, key: str, catalogue: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logged = CapturingLogger()
-    monkeypatch.setattr(graphql, "log", structlog.wrap_logger(logged, processors=[]))
+    monkeypatch.setattr(errors, "log", structlog.wrap_logger(logged, processors=[]))
     await catalogue.transact(_drop_the_ledger)
     response = await post(client, key, {"query": "{ ledgerEntries { totalCount } }"}, x_request_id="abc-3")
     [error] = response.json()["errors"]

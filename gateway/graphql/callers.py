@@ -1,0 +1,47 @@
+"""Who asks, what they may ask, and the Context of their operation: the same for every GraphQL transport."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.applications import Starlette
+
+from gateway.authentication import Authenticator, Principal
+from gateway.graphql.refusals import FORBIDDEN, UNAUTHENTICATED, RefusedError
+from gateway.settings import Settings
+from schema.context import Context
+from schema.operations import Operation
+from storage.access import Scope
+from storage.changes import Origin
+
+DIALECT: Final = "graphql"
+
+
+async def authenticate(app: Starlette, token: str | None) -> Principal:
+    """The principal of a token. Raises RefusedError for none and for one that is not valid."""
+    if token is None:
+        message = "An API key is needed: send it as `X-API-Key: …` or `Authorization: Bearer …`."
+        raise RefusedError(401, UNAUTHENTICATED, message, {"WWW-Authenticate": "Bearer"})
+    authenticator: Authenticator = app.state.authenticator
+    principal = await authenticator.api_key(token)
+    if principal is None:
+        message = "This API key is not valid: it is unknown, revoked or expired."
+        raise RefusedError(401, UNAUTHENTICATED, message, {"WWW-Authenticate": 'Bearer error="invalid_token"'})
+    return principal
+
+
+def authorize(principal: Principal, operation: Operation) -> None:
+    """Raises RefusedError when the caller may not run such an operation."""
+    scope = Scope.READ if operation.is_query else Scope.WRITE
+    if not principal.may(scope):
+        raise RefusedError(403, FORBIDDEN, f"This API key does not have the scope `{scope}`.")
+
+
+def context_of(app: Starlette, principal: Principal, request_id: str) -> Context:
+    """What the resolvers of one operation may use."""
+    settings: Settings = app.state.settings
+
+    def make_origin() -> Origin:
+        return principal.origin(DIALECT, request_id=request_id)
+
+    return Context(app.state.database, principal.credential, make_origin, settings.bulk_items_max)

@@ -1,0 +1,48 @@
+"""What a client is told of an error. What went wrong inside is logged, not told."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import structlog
+from graphql import ExecutionResult, GraphQLError
+
+from schema.errors import BAD_USER_INPUT, INTERNAL_SERVER_ERROR
+from storage.errors import StorageUnavailableError
+
+UNAVAILABLE: Final = {
+    "message": "The database is not available now. Try again.",
+    "extensions": {"code": "SERVICE_UNAVAILABLE"},
+}
+_VALIDATION_FAILED: Final = "GRAPHQL_VALIDATION_FAILED"
+log = structlog.get_logger("stockgate.graphql")
+
+
+def was_executed(result: ExecutionResult) -> bool:
+    """Whether the operation ran, so that the result is of the operation and not of the request."""
+    return result.data is not None or any(error.path for error in result.errors or ())
+
+
+def told(error: GraphQLError, request_id: str, *, executed: bool) -> dict[str, Any]:
+    """An error in the form of the specification, with `extensions.code`."""
+    original = error.original_error
+    formatted: dict[str, Any] = dict(error.formatted)
+    if isinstance(original, StorageUnavailableError):
+        return formatted | UNAVAILABLE
+    if original is not None and not isinstance(original, GraphQLError):
+        log.error("operation failed", request_id=request_id, path=error.path, exc_info=original)
+        formatted["message"] = f"Internal server error. Quote the request id {request_id} when you report it."
+        formatted["extensions"] = {"code": INTERNAL_SERVER_ERROR, "requestId": request_id}
+        return formatted
+    code = BAD_USER_INPUT if executed else _VALIDATION_FAILED
+    formatted["extensions"] = {"code": code, **formatted.get("extensions", {})}
+    return formatted
+
+
+def answer_of(result: ExecutionResult, request_id: str) -> dict[str, Any]:
+    """A result as the specification has it: a request that was not executed has no `data`."""
+    executed = was_executed(result)
+    answer: dict[str, Any] = {"data": result.data} if executed else {}
+    if result.errors:
+        answer["errors"] = [told(error, request_id, executed=executed) for error in result.errors]
+    return answer

@@ -1,0 +1,24 @@
+"""Requests that are not executed, and why: each transport renders them in its own way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+UNAUTHENTICATED: Final = "UNAUTHENTICATED"
+FORBIDDEN: Final = "FORBIDDEN"
+METHOD_NOT_ALLOWED: Final = "METHOD_NOT_ALLOWED"
+PAYLOAD_TOO_LARGE: Final = "PAYLOAD_TOO_LARGE"
+
+
+class RefusedError(Exception):
+    """A request that is not executed: what to tell, and the HTTP status and headers where there are such."""
+
+    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message, self.headers = status, code, message, headers
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """The error as GraphQL has it."""
+        return {"message": self.message, "extensions": {"code": self.code}}
