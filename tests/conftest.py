@@ -26,7 +26,6 @@ from tests.builders import a_location, a_product
 
 ENGINES = ("sqlite", "postgresql")
 
-
 _FOLDER = "STOCKGATE_TEST_FOLDER"  # of one run: its processes inherit it
 _UNHURRIED = ("fsync", "synchronous_commit", "full_page_writes")  # what makes a server survive a power cut
 
