@@ -8,7 +8,7 @@ What that costs is in cost.py.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,6 +25,8 @@ from graphql import (
 QUERY_TOO_COMPLEX: Final = "QUERY_TOO_COMPLEX"
 COUNT_MAX: Final = 10**12
 """Where counting stops: fragments that double each other sixty times are not counted out."""
+_BRACES: Final = 4
+"""How many times the depth fragments that stand inline may nest."""
 _TOKEN: Final = re.compile(
     r'"""(?:[^"\\]|\\.|"(?!""))*+(?:"""|\Z)|"(?:[^"\\\n\r]|\\.)*+"?|#[^\n\r]*+|\.\.\.'
     r"|[A-Za-z_][A-Za-z0-9_]*+|-?[0-9][0-9A-Za-z.+-]*+|[!$&():=@\[\]{|}]",
@@ -89,10 +91,11 @@ def check_text(text: str, limits: Limits) -> None:
     _compare(_count(tokens, limits))
 
 
-def _count(tokens: Sequence[str], limits: Limits) -> tuple[tuple[str, int, int], ...]:
+def _count(tokens: Sequence[str], limits: Limits) -> Iterator[tuple[str, int, int]]:  # noqa: C901 (a scanner)
     """What of a text can be told by its tokens: how deeply it nests, its fields and their aliases."""
-    parentheses = braces = deepest = fields = aliases = 0
-    before = ""
+    parentheses = depth = deepest = braces_max = fields = aliases = 0
+    braces: list[bool] = []  # those that are open, and whether each is a field's
+    before, is_inline = "", False
     for token in tokens:
         if token == "(":  # noqa: S105 (GraphQL's token)
             parentheses += 1
@@ -101,20 +104,26 @@ def _count(tokens: Sequence[str], limits: Limits) -> tuple[tuple[str, int, int],
         elif parentheses > 0 or token[0] == "#":
             continue
         elif token == "{":  # noqa: S105
-            braces += 1
-            deepest = max(deepest, braces)
+            braces.append(not is_inline)
+            is_inline = False
+            braces_max = max(braces_max, len(braces))
+            depth += braces[-1]
+            deepest = max(deepest, depth)
         elif token == "}":  # noqa: S105
-            braces -= 1
+            depth -= braces.pop() if braces else 0
+        elif token == "...":  # noqa: S105
+            is_inline = True
         elif token == ":":  # noqa: S105
             aliases += 1  # outside parentheses a colon stands behind an alias
-        elif braces > 0 and before not in {"...", "on", "@", ":"}:
+        elif before == "...":
+            is_inline = token in {"on", "@"}
+        elif braces and before not in {"on", "@", ":"} and token != "@":  # noqa: S105
             fields += 1
         before = token
-    return (
-        ("depth", deepest, limits.depth),
-        ("aliases", aliases, limits.aliases),
-        ("fields", fields, limits.fields),
-    )
+    yield "depth", deepest, limits.depth
+    yield "depth", braces_max, limits.depth * _BRACES
+    yield "aliases", aliases, limits.aliases
+    yield "fields", fields, limits.fields
 
 
 def check_document(document: DocumentNode, limits: Limits) -> bool:

@@ -50,6 +50,7 @@ from schema.sources import SOURCE, Relation
 from storage.database import Database
 from storage.errors import DeadlineExceededError, StatementTooComplexError, StorageUnavailableError
 
+NAME_NEEDED: Final = "Must provide operation name if query contains multiple operations."
 _PLANS_MAX: Final = 200
 _ERRORS_MAX: Final = 50
 _VALIDATION_ERRORS_MAX: Final = 8
@@ -329,7 +330,7 @@ def _too_deep() -> GraphQLError:
 
 def _which_operation(operation_name: str | None) -> str:
     if operation_name is None:
-        return "Must provide operation name if query contains multiple operations."
+        return NAME_NEEDED
     return f"Unknown operation named '{operation_name}'."
 
 
