@@ -28,6 +28,8 @@ class ErrorCode(StrEnum):
     """The location takes no changes while it is inactive."""
     LOCATION_FORBIDDEN = "LOCATION_FORBIDDEN"
     """The API key may not write at this location."""
+    SAME_LOCATION = "SAME_LOCATION"
+    """A transfer names one location twice."""
     INVALID_LINE = "INVALID_LINE"
     """The line is not an object."""
     NOTHING_TO_CHANGE = "NOTHING_TO_CHANGE"

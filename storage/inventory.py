@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, and_, delete, exists, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage import change_feed, idempotency, keys
-from storage.changes import Applied, Change, ChangeGroup, storable
+from storage.changes import Applied, ChangeGroup, ItemKey, LocationKey, Refused, Transfer, storable
 from storage.json_rows import json_text, rows_from
 from storage.planning import Level, LevelKey, Plan, level_keys, lines_of, plan
 from storage.tables import LedgerEntry, StockChangeGroup, StockLevel
@@ -30,18 +30,29 @@ async def apply(session: AsyncSession, group: ChangeGroup) -> Applied:
     """
     if earlier := await idempotency.claim(session, group):
         return earlier
-    changes = [change for change in group.changes if isinstance(change, Change)]
-    items = await keys.resolve_items(session, {key for change in changes for key in change.items})
-    places = await keys.resolve_locations(session, {change.location for change in changes})
+    item_keys, location_keys = _keys_of(group)
+    items = await keys.resolve_items(session, item_keys)
+    places = await keys.resolve_locations(session, location_keys)
     lines = lines_of(group, items, places)
-    named = level_keys(lines)
-    before = await _lock(session, named)
+    before = await _lock(session, level_keys(lines))
     planned = plan(group, lines, before)
     group_id = await _write(session, group, planned)
     await _drop_blanks(session, [key for key in before if key not in planned.levels and not before[key].version])
     applied = Applied(planned.outcomes, group_id)
     await idempotency.record(session, group, applied)
     return applied
+
+
+def _keys_of(group: ChangeGroup) -> tuple[set[ItemKey], set[LocationKey]]:
+    """What the group's lines name."""
+    items: set[ItemKey] = set()
+    locations: set[LocationKey] = set()
+    for change in group.changes:
+        if isinstance(change, Refused):
+            continue
+        items.update(change.items)
+        locations.update((change.source, change.target) if isinstance(change, Transfer) else (change.location,))
+    return items, locations
 
 
 _level: Final = table_of(StockLevel).c
