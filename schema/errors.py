@@ -40,6 +40,8 @@ RENDERED = {
     ErrorCode.INVALID_BACKORDERS: "Back-orders are NO, NOTIFY or YES.",
     ErrorCode.INVALID_DISABLED: "Disabled is true or false.",
     ErrorCode.GROUP_REJECTED: "So many lines were refused that none was written; their errors follow.",
+    ErrorCode.GROUP_NOT_FOUND: "There is no such change group.",
+    ErrorCode.ALREADY_REVERSED: "The change group was taken back before; it can be once.",
     ErrorCode.INVALID_IDEMPOTENCY_KEY: "An idempotency key is 1 to 255 printable characters.",
     ErrorCode.IDEMPOTENCY_KEY_REUSED: "The idempotency key was used before with another request.",
 }
@@ -100,7 +102,21 @@ class GroupRejectedError(UserError):
     refused: int = strawberry.field(description="How many lines were refused.")
 
 
-ERROR_TYPES: Final = (PlainError, StaleQuantityError, InsufficientStockError, ItemAmbiguousError, GroupRejectedError)
+@strawberry.type(description="The change group was taken back before; it can be once.")
+class AlreadyReversedError(UserError):
+    """ALREADY_REVERSED."""
+
+    reversed_by: strawberry.ID = strawberry.field(description="The node id of the change group that took it back.")
+
+
+ERROR_TYPES: Final = (
+    PlainError,
+    StaleQuantityError,
+    InsufficientStockError,
+    ItemAmbiguousError,
+    GroupRejectedError,
+    AlreadyReversedError,
+)
 """The members of UserError."""
 
 
@@ -119,6 +135,11 @@ class Wording:
 
 
 _NAMES: Final = {"id": "product.id", "sku": "product.sku", "gtin": "product.gtin"}
+
+
+def gid(type_name: str, *parts: int) -> strawberry.ID:
+    """The node id of a row whose number is known."""
+    return strawberry.ID(f"gid://stockgate/{type_name}/{'-'.join(map(str, parts))}")
 
 
 def of_outcome(outcome: Outcome, wording: Wording) -> UserError | None:
@@ -142,7 +163,7 @@ def of_outcome(outcome: Outcome, wording: Wording) -> UserError | None:
         case ErrorCode.INSUFFICIENT_STOCK:
             return InsufficientStockError(**told, **current, requested=refused.requested)
         case ErrorCode.ITEM_AMBIGUOUS:
-            candidates = [strawberry.ID(f"gid://stockgate/Product/{id_}") for id_ in refused.candidates]
+            candidates = [gid("Product", id_) for id_ in refused.candidates]
             return ItemAmbiguousError(**told, candidates=candidates)
     return PlainError(**told)
 
@@ -157,6 +178,8 @@ def of_error(error: InventoryError, wording: Wording = Wording()) -> UserError:
     }
     if isinstance(error, changes.GroupRejectedError):
         return GroupRejectedError(**told, refused=sum(outcome.error is not None for outcome in error.outcomes))
+    if isinstance(error, changes.AlreadyReversedError):
+        return AlreadyReversedError(**told, reversed_by=gid("StockChangeGroup", error.by))
     return PlainError(**told)
 
 

@@ -243,6 +243,14 @@ class GroupRejectedError(InventoryError):
         self.outcomes = outcomes
 
 
+class AlreadyReversedError(InventoryError):
+    """The group was taken back before, by the group `by`."""
+
+    def __init__(self, by: int) -> None:
+        super().__init__(ErrorCode.ALREADY_REVERSED, "This change group was taken back already.", "id")
+        self.by = by
+
+
 def sku_key(sku: str) -> str:
     """The form in which SKUs, names and slugs compare: case is ignored, nothing is trimmed."""
     return sku.casefold()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from schema.context import Context
 from schema.errors import UserError, Wording, bad_input, of_error, of_outcome
@@ -60,10 +61,18 @@ def counted(context: Context, name: str, lines: Sequence[object], *, least: int 
 
 
 async def apply(context: Context, group: ChangeGroup, wording: Wording, *, dry_run: bool) -> Result:
-    """What became of the group. Of a rejected one the outcomes tell what each line would have come to."""
-    run = context.database.rehearse if dry_run else context.database.transact
+    """What became of the group."""
+    return await run(context, wording, inventory.apply, group, dry_run=dry_run)
+
+
+async def run(
+    context: Context, wording: Wording, operation: Callable[..., Awaitable[Applied]], *args: Any, dry_run: bool
+) -> Result:
+    """What became of an operation that applies a group. Of a rejected one the outcomes tell what each line would have
+    come to."""
+    database = context.database
     try:
-        applied = await run(inventory.apply, group)
+        applied = await (database.rehearse if dry_run else database.transact)(operation, *args)
     except GroupRejectedError as error:
         return rejected(error, wording)
     except InventoryError as error:

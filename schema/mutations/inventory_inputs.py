@@ -236,3 +236,13 @@ class InventoryBulkSyncInput(LinesInput):
     """Becomes a group."""
 
     items: list[InventoryItemInput] = strawberry.field(description="The lines, applied in order; at most 1,000.")
+
+
+@strawberry.input(description="A change group to be taken back.")
+class ReverseStockChangeGroupInput(WhyInput):
+    """Asks for storage.reversals.reverse()."""
+
+    id: strawberry.ID = strawberry.field(description="The change group: its node id, or its number.")
+    reason: StockChangeReason = strawberry.field(
+        default=StockChangeReason.REVERSAL, description="Why, for the ledger's filters and reports."
+    )

@@ -7,7 +7,7 @@ from typing import Any
 
 import strawberry
 
-from schema.errors import UserError
+from schema.errors import UserError, gid
 from schema.sources import Rows, many, one
 from schema.types.ledger_entry import StockChangeGroup
 from schema.types.stock_level import StockLevel
@@ -17,8 +17,7 @@ from storage.json_rows import json_text
 
 
 def _level_id(product_id: int | None, location_id: int | None) -> strawberry.ID | None:
-    named = product_id is not None and location_id is not None
-    return strawberry.ID(f"gid://stockgate/StockLevel/{product_id}-{location_id}") if named else None
+    return None if product_id is None or location_id is None else gid("StockLevel", product_id, location_id)
 
 
 @strawberry.type(description="What became of one line.")
@@ -39,16 +38,20 @@ class InventoryItemResult:
     @classmethod
     def of(cls, outcome: Outcome, error: UserError | None) -> InventoryItemResult:
         """One outcome with its refusal, if it was refused."""
-        return cls(
-            index=outcome.index,
-            accepted=error is None,
-            changed=outcome.changed,
-            stock_level_id=_level_id(outcome.product_id, outcome.location_id),
-            before=outcome.before,
-            after=outcome.after,
-            version=outcome.version,
-            error=error,
-        )
+        return cls(**_told(outcome, error))
+
+
+def _told(outcome: Outcome, error: UserError | None) -> dict[str, Any]:
+    return {
+        "index": outcome.index,
+        "accepted": error is None,
+        "changed": outcome.changed,
+        "stock_level_id": _level_id(outcome.product_id, outcome.location_id),
+        "before": outcome.before,
+        "after": outcome.after,
+        "version": outcome.version,
+        "error": error,
+    }
 
 
 @strawberry.type(description="What became of one end of a transfer.")
@@ -78,18 +81,42 @@ class InventoryTransferResult:
     @classmethod
     def of(cls, outcome: Outcome, error: UserError | None) -> InventoryTransferResult:
         """One outcome with its refusal, if it was refused."""
-        item, arrival = outcome.product_id, outcome.arrival
-        source = target = None
-        if arrival is not None:
-            level = _level_id(item, outcome.location_id)
-            source = InventoryTransferEnd(
-                stock_level_id=level, before=outcome.before, after=outcome.after, version=outcome.version
-            )
-            level = _level_id(item, arrival.location_id)
-            target = InventoryTransferEnd(
-                stock_level_id=level, before=arrival.before, after=arrival.after, version=arrival.version
-            )
-        return cls(index=outcome.index, accepted=error is None, source=source, target=target, error=error)
+        level = _level_id(outcome.product_id, outcome.location_id)
+        source = InventoryTransferEnd(
+            stock_level_id=level, before=outcome.before, after=outcome.after, version=outcome.version
+        )
+        target = _arrival(outcome)
+        return cls(
+            index=outcome.index,
+            accepted=error is None,
+            source=source if target else None,
+            target=target,
+            error=error,
+        )
+
+
+def _arrival(outcome: Outcome) -> InventoryTransferEnd | None:
+    arrival = outcome.arrival
+    if arrival is None:
+        return None
+    level = _level_id(outcome.product_id, arrival.location_id)
+    return InventoryTransferEnd(
+        stock_level_id=level, before=arrival.before, after=arrival.after, version=arrival.version
+    )
+
+
+@strawberry.type(description="What became of one counter-entry, or of the two that move units back.")
+class StockReversalResult(InventoryItemResult):
+    """An Outcome, perhaps with its Arrival."""
+
+    target: InventoryTransferEnd | None = strawberry.field(
+        name="to", description="Where the units arrive again, when this is a transfer that is taken back."
+    )
+
+    @classmethod
+    def of(cls, outcome: Outcome, error: UserError | None) -> StockReversalResult:
+        """One outcome with its refusal, if it was refused."""
+        return cls(**_told(outcome, error), target=_arrival(outcome))
 
 
 @strawberry.type
@@ -166,3 +193,10 @@ class InventoryTransferPayload(ManyWritten):
     """A group of Transfers."""
 
     results: list[InventoryTransferResult] = strawberry.field(description="What became of each line, in order.")
+
+
+@strawberry.type(description="What became of a change group that was to be taken back.")
+class ReverseStockChangeGroupPayload(ManyWritten):
+    """A group that reverses another."""
+
+    results: list[StockReversalResult] = strawberry.field(description="What became of each counter-entry, in order.")

@@ -29,7 +29,7 @@ class Rendered:
     plugin_status: int | None = None
 
 
-_NOT_ASKED_HERE: Final = (ErrorCode.SAME_LOCATION,)
+_NOT_ASKED_HERE: Final = (ErrorCode.SAME_LOCATION, ErrorCode.GROUP_NOT_FOUND, ErrorCode.ALREADY_REVERSED)
 """Refusals of what no route of this dialect can ask for."""
 
 RENDERED: Final[Mapping[ErrorCode, Rendered]] = {
