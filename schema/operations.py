@@ -36,6 +36,7 @@ from graphql.pyutils import Undefined
 from graphql.utilities import coerce_input_value
 from sqlalchemy import Dialect, Select
 
+from schema.authorization import forbidden, scopes_needed
 from schema.compiler import Compiler
 from schema.context import Context
 from schema.cost import Costs
@@ -47,6 +48,7 @@ from schema.merging import FieldsMergeRule
 from schema.rows import HangsOn
 from schema.selection import Binding, Convert, Selector, Slot, structure_of
 from schema.sources import SOURCE, Relation
+from storage.access import Scope
 from storage.database import Database
 from storage.errors import DeadlineExceededError, StatementTooComplexError, StorageUnavailableError
 
@@ -113,6 +115,7 @@ class Operation:
     fragments: dict[str, FragmentDetails]
     signatures: list[Any]
     costs: Costs
+    scopes: Mapping[str, Scope]
     plans: dict[Any, Any] = field(default_factory=dict)
 
     @property
@@ -246,7 +249,8 @@ class Operations:
         }
         signatures = [get_variable_signature(self.schema, variable) for variable in node.variable_definitions or []]
         costs = Costs.of(self.schema, node, {name: details.definition for name, details in fragments.items()})
-        return Operation(self.schema, document, node, fragments, signatures, costs)
+        scopes = scopes_needed(self.schema, node, fragments)
+        return Operation(self.schema, document, node, fragments, signatures, costs, scopes)
 
     async def execute(
         self, operation: Operation, context: Context, raw_variables: Mapping[str, Any] | None
@@ -255,6 +259,8 @@ class Operations:
 
         Raises StorageUnavailableError or DeadlineExceededError when a query was not answered at all.
         """
+        if refusals := forbidden(operation.scopes, context):
+            return ExecutionResult(None, refusals)
         raw = dict(raw_variables or {})
         variables = operation.coerce(raw)
         if not isinstance(variables, VariableValues):
