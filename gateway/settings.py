@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     query_aliases_max: int = Field(100, ge=0, description="Most aliases in a GraphQL document, fragments expanded.")
     query_root_fields_max: int = Field(50, ge=1, description="Most root fields of an operation: each is a statement.")
     query_directives_max: int = Field(50, ge=0, description="Most directives in a GraphQL document.")
-    query_cost_max: int = Field(20_000, ge=1, description="Most points that one operation may cost.")
+    query_cost_max: int = Field(50_000, ge=1, description="Most points that one operation may cost.")
     cost_per_minute: int = Field(
         10_000_000, ge=0, description="Points an API key may spend per minute and process; 0 is unlimited."
     )
