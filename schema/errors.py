@@ -42,6 +42,10 @@ RENDERED = {
     ErrorCode.GROUP_REJECTED: "So many lines were refused that none was written; their errors follow.",
     ErrorCode.GROUP_NOT_FOUND: "There is no such change group.",
     ErrorCode.ALREADY_REVERSED: "The change group was taken back before; it can be once.",
+    ErrorCode.INVALID_VALUE: "The value does not fit its field, or the rest of its line.",
+    ErrorCode.NOT_UNIQUE: "Another product or location has this SKU, GTIN, slug or code.",
+    ErrorCode.LOCATION_IS_DEFAULT: "The default location cannot be archived: make another the default first.",
+    ErrorCode.STOCK_LEFT: "The location has stock: say where it shall go.",
     ErrorCode.INVALID_IDEMPOTENCY_KEY: "An idempotency key is 1 to 255 printable characters.",
     ErrorCode.IDEMPOTENCY_KEY_REUSED: "The idempotency key was used before with another request.",
 }
@@ -109,6 +113,14 @@ class AlreadyReversedError(UserError):
     reversed_by: strawberry.ID = strawberry.field(description="The node id of the change group that took it back.")
 
 
+@strawberry.type(description="A location that is to be archived has stock: give `transferTo`, and it moves there.")
+class StockLeftError(UserError):
+    """STOCK_LEFT."""
+
+    levels: int = strawberry.field(description="How many stock levels are not zero there.")
+    units: float = strawberry.field(description="How many units these are, those below zero counted as owed.")
+
+
 ERROR_TYPES: Final = (
     PlainError,
     StaleQuantityError,
@@ -116,6 +128,7 @@ ERROR_TYPES: Final = (
     ItemAmbiguousError,
     GroupRejectedError,
     AlreadyReversedError,
+    StockLeftError,
 )
 """The members of UserError."""
 
@@ -130,7 +143,7 @@ class Wording:
     def path(self, name: str | None, index: int | None = None) -> str | None:
         """Where in the input a field of the core is: `lines[3].quantity`."""
         line = f"{self.lines}[{index}]" if self.lines is not None and index is not None else None
-        given = name and (self.names.get(name) or _NAMES.get(name) or to_camel_case(name))
+        given = name and self.names.get(name, _NAMES.get(name, to_camel_case(name)))
         return ".".join(part for part in (line, given) if part) or None
 
 
@@ -180,6 +193,8 @@ def of_error(error: InventoryError, wording: Wording = Wording()) -> UserError:
         return GroupRejectedError(**told, refused=sum(outcome.error is not None for outcome in error.outcomes))
     if isinstance(error, changes.AlreadyReversedError):
         return AlreadyReversedError(**told, reversed_by=gid("StockChangeGroup", error.by))
+    if isinstance(error, changes.StockLeftError):
+        return StockLeftError(**told, levels=error.levels, units=error.units)
     return PlainError(**told)
 
 
