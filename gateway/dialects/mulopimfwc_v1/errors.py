@@ -37,6 +37,8 @@ _NOT_ASKED_HERE: Final = (
     ErrorCode.NOT_UNIQUE,
     ErrorCode.LOCATION_IS_DEFAULT,
     ErrorCode.STOCK_LEFT,
+    ErrorCode.KEY_NOT_FOUND,
+    ErrorCode.NOT_GRANTED,
 )
 """Refusals of what no route of this dialect can ask for."""
 

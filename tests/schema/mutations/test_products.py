@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from tests.builders import a_location
 from tests.schema.caller import Caller
 from tests.schema.mutations.stock import codes, on_hand
 from tests.schema.mutations.test_inventory_lines import a_set, set_
@@ -20,6 +22,16 @@ VARIATIONS = f"mutation($input: VariationUpsertInput!) {{ variationUpsert(input:
 ARCHIVE = """mutation($input: ProductArchiveInput!) { productArchive(input: $input) {
     archived dryRun userErrors { code field index } products { sku status } } }"""
 _numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def stock(new_caller: Callable[..., Caller]) -> Caller:
+    """A database of its own: products are numbered by it, not by the tests."""
+
+    async def load(session: Any) -> None:
+        session.add(a_location(1))
+
+    return new_caller(load)
 
 
 @pytest.fixture
