@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+import secrets
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,11 +80,12 @@ class Seen:
         return [url for url in self.requests if not self._is_ours(url)]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A browser that was never here before."""
+    """One profile for all tests, for its cache of our files."""
     context = browser.new_context(viewport=_SIZE)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)
+    expect.set_options(timeout=15_000)  # CI is busy
     yield context
     context.close()
 
@@ -95,12 +97,15 @@ def seen(demo: Demo) -> Seen:
 
 @pytest.fixture
 def page(context: BrowserContext, demo: Demo, seen: Seen) -> Iterator[Page]:
-    """GraphiQL, opened and ready. At the end nobody else was asked, and nothing was complained of."""
+    """GraphiQL on a first visit, ready. At the end nobody else was asked, and nothing was complained of."""
     page = context.new_page()
     seen.watch(page)
+    page.goto(f"{demo.base}/schema.graphql")
+    page.evaluate("localStorage.clear()")
     page.goto(f"{demo.base}/graphql")
     expect(_run_button(page)).to_be_visible()
     yield page
+    page.close()
     assert len(seen.requests) > 10
     assert seen.elsewhere == []
     assert seen.complaints == []
@@ -137,12 +142,27 @@ def _keeps(page: Page) -> str:
     return kept
 
 
+def _wait_until_kept(page: Page, kept: Callable[[dict[str, Any]], bool]) -> None:
+    """Until GraphiQL has written its tabs down: it does so half a second after a change."""
+    for _ in range(100):
+        if kept(state := page.evaluate("JSON.parse(localStorage['graphiql:tabState'] ?? '{}')")):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"not kept: {state}")
+
+
 def _operation_name(tab: tabs.Tab) -> str:
     return re.search(r"^(?:query|mutation|subscription) (\w+)", tab.query, re.MULTILINE)[1]  # type: ignore[index]
 
 
+SUBSCRIPTIONS = [tab for tab in tabs.load() if re.search(r"^subscription ", tab.query, re.MULTILINE)]
+CHANGE = """mutation ($reference: String!) {
+    inventoryUpdate(input: {product: {sku: "RIDGE-42"}, location: {id: 1}, adjust: 1, reference: $reference}) {
+        userErrors { code } } }"""
+
+
 def test_explorer_result_and_documentation_stand_side_by_side(
-    page: Page, demo: Demo, capsys: pytest.CaptureFixture[str]
+    page: Page, record_property: Callable[[str, object], None]
 ) -> None:
     _open_tab(page, "StockEverywhere")
     answer = _run(page)
@@ -155,8 +175,7 @@ def test_explorer_result_and_documentation_stand_side_by_side(
     expect(_result(page)).to_contain_text("Kyiv Podil")
     ARTEFACTS.mkdir(exist_ok=True)
     page.screenshot(path=ARTEFACTS / "graphiql.png")
-    with capsys.disabled():
-        print(f"\nScreenshot: {ARTEFACTS / 'graphiql.png'}")
+    record_property("artefact", str(ARTEFACTS / "graphiql.png"))
     boxes = [part.bounding_box() for part in (explorer, _result(page), docs)]
     assert all(box and box["width"] > 200 and box["height"] > 200 for box in boxes)
     edges = [(box["x"], box["x"] + box["width"]) for box in boxes if box]
@@ -164,9 +183,9 @@ def test_explorer_result_and_documentation_stand_side_by_side(
     assert edges[1][1] <= edges[2][0]
 
 
-def test_every_example_runs_against_the_demo(page: Page, demo: Demo) -> None:
+def test_every_example_runs_against_the_demo(page: Page) -> None:
     for tab in tabs.load():
-        if "\nsubscription " in tab.query:
+        if tab in SUBSCRIPTIONS:
             continue  # it has a test of its own
         _open_tab(page, _operation_name(tab))
         answer = _run(page)
@@ -174,6 +193,28 @@ def test_every_example_runs_against_the_demo(page: Page, demo: Demo) -> None:
         for value in answer["data"].values():
             assert value, answer
             assert value.get("userErrors", []) == [], answer
+            assert value.get("nodes", [...]) != [], answer
+
+
+@pytest.mark.parametrize("tab", SUBSCRIPTIONS, ids=_operation_name)
+def test_a_subscription_shows_a_change_as_it_happens(page: Page, demo: Demo, seen: Seen, tab: tabs.Tab) -> None:
+    _open_tab(page, _operation_name(tab))
+    with page.expect_websocket() as opened:
+        _run_button(page).click()
+    opened.value.wait_for_event("framereceived", predicate=lambda frame: "connection_ack" in str(frame))
+    assert opened.value.url == f"{demo.base.replace('http', 'ws')}/graphql"
+    change = {"query": CHANGE, "variables": {"reference": (reference := f"test {secrets.token_hex(4)}")}}
+    for _ in range(20):  # the subscription begins a moment after it was asked for, and tells no past
+        page.request.post(f"{demo.base}/graphql", data=change, headers={"X-API-Key": demo.key})
+        try:
+            expect(_result(page)).to_contain_text(reference, timeout=500)
+            break
+        except AssertionError:
+            continue
+    expect(_result(page)).to_contain_text(reference)
+    expect(_result(page)).to_contain_text('"delta": 1')
+    _run_button(page).click()  # stops it
+    assert any(url.startswith("ws://") for url in seen.requests)
 
 
 def test_a_query_that_is_typed_is_completed_from_the_schema_and_run(page: Page) -> None:
@@ -206,9 +247,11 @@ def test_the_demo_s_key_is_filled_in_and_kept_nowhere(page: Page, demo: Demo) ->
     expect(_result(page)).to_contain_text("RIDGE-42")
     page.get_by_role("button", name="Show History").click()
     expect(page.locator(".graphiql-history-item-label")).to_have_text("ProductBySku")
-    page.wait_for_timeout(700)  # GraphiQL writes its tabs down half a second after a change
+    page.locator(".graphiql-query-editor .CodeMirror").click()
+    page.keyboard.type("#after the header")
+    _wait_until_kept(page, lambda state: "#after the header" in str(state))
     kept = _keeps(page)
-    assert "ProductBySku" in kept
+    assert "graphiql:queries" in kept
     assert demo.key not in kept
 
 
@@ -230,7 +273,7 @@ def test_tabs_stay_and_the_examples_come_back_when_asked_for(page: Page, demo: D
     _open_tab(page, "StockEverywhere")
     page.get_by_role("button", name="Close Tab").first.click()
     expect(everything).to_have_count(len(tabs.NAMES) - 1)
-    page.wait_for_timeout(700)  # as above
+    _wait_until_kept(page, lambda state: len(state["tabs"]) == len(tabs.NAMES) - 1)
     page.goto(f"{demo.base}/console")
     expect(everything).to_have_count(len(tabs.NAMES) - 1)
     page.once("dialog", lambda dialog: dialog.accept())
@@ -272,10 +315,11 @@ def test_below_a_root_path_everything_is_found(context: BrowserContext, demo: De
             return
         route.fulfill(response=route.fetch(url=demo.base + route.request.url.removeprefix(public)))
 
-    context.route("**", proxy)
     page = context.new_page()
+    page.route("**", proxy)
     page.goto(f"{public}/console")
     expect(page.locator("#api-key")).to_have_value("")  # not for the world outside
     page.locator("#api-key").fill(demo.key)
     assert _run(page)["data"]["product"]["sku"] == "RIDGE-42"
+    page.close()
     assert strays == []
