@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import mimetypes
 from dataclasses import dataclass
 from functools import cached_property
+from gzip import compress
 from pathlib import Path
 from typing import Final
 
@@ -44,7 +44,7 @@ class Asset:
     @cached_property
     def gzipped(self) -> bytes:
         """Compressed, once per process."""
-        return gzip.compress(self.content, _GZIP_LEVEL, mtime=0)
+        return compress(self.content, _GZIP_LEVEL, mtime=0)
 
 
 # Not left to the machine, whose registry may say otherwise; under nosniff a wrong type is a broken page
@@ -74,10 +74,12 @@ class Assets:
 
     async def serve(self, request: Request) -> Response:
         """GET /console/assets/{name}: what is served under a name never changes."""
-        asset = self._by_name.get(request.path_params["name"])
+        return self.respond(request.path_params["name"], gzip="gzip" in request.headers.get("accept-encoding", ""))
+
+    def respond(self, name: str, *, gzip: bool) -> Response:
+        """The asset that is served under a name; 404 when there is none."""
+        asset = self._by_name.get(name)
         if asset is None:
             raise HTTPException(404)
-        if "gzip" in request.headers.get("accept-encoding", ""):
-            headers = {**_HEADERS, "Content-Encoding": "gzip"}
-            return Response(asset.gzipped, headers=headers, media_type=asset.media_type)
-        return Response(asset.content, headers=_HEADERS, media_type=asset.media_type)
+        headers = {**_HEADERS, "Content-Encoding": "gzip"} if gzip else _HEADERS
+        return Response(asset.gzipped if gzip else asset.content, headers=headers, media_type=asset.media_type)

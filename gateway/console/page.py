@@ -45,12 +45,16 @@ class Page:
         self.assets = _graphiql_assets(graphiql) if built else _fallback_assets()
         values = {**self.assets.paths(), "key_offered": "true" if key_offered else "false"}
         if not built:
-            values |= {"reason": html.escape(_reason(graphiql)), "query": html.escape(tabs.load()[0].query)}
+            values |= {"reason": html.escape(_reason(graphiql)), "query": html.escape(tabs.load()[1].query)}
         template = _OURS / ("console.html" if built else "fallback.html")
         self._html, self._values = Template(template.read_text("utf-8")), values
 
     async def serve(self, _request: Request) -> Response:
         """GET /console, and GET /graphql for browsers."""
+        return self.respond()
+
+    def respond(self) -> Response:
+        """The page, with a nonce of its own."""
         nonce = secrets.token_urlsafe(16)
         headers = {**_HEADERS, "Content-Security-Policy": _POLICY.format(nonce=nonce)}
         return Response(self._html.substitute(self._values, nonce=nonce), headers=headers, media_type="text/html")

@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator
 
 from gateway.console import tabs
 from gateway.console.page import GRAPHIQL
+from gateway.console.page import Page as PlainPage
 from tests.serving import Demo, serving_demo
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -273,7 +274,7 @@ def test_tabs_stay_and_the_examples_come_back_when_asked_for(page: Page, demo: D
     _open_tab(page, "StockEverywhere")
     page.get_by_role("button", name="Close Tab").first.click()
     expect(everything).to_have_count(len(tabs.NAMES) - 1)
-    _wait_until_kept(page, lambda state: len(state["tabs"]) == len(tabs.NAMES) - 1)
+    _wait_until_kept(page, lambda state: len(state.get("tabs", [])) == len(tabs.NAMES) - 1)
     page.goto(f"{demo.base}/console")
     expect(everything).to_have_count(len(tabs.NAMES) - 1)
     page.once("dialog", lambda dialog: dialog.accept())
@@ -323,3 +324,30 @@ def test_below_a_root_path_everything_is_found(context: BrowserContext, demo: De
     assert _run(page)["data"]["product"]["sku"] == "RIDGE-42"
     page.close()
     assert strays == []
+
+
+def test_without_graphiql_the_plain_page_runs_an_operation(
+    context: BrowserContext, demo: Demo, seen: Seen, tmp_path: Path
+) -> None:
+    plain = PlainPage(tmp_path, key_offered=True)
+
+    def serve(route: Route) -> None:
+        name = urlsplit(route.request.url).path.removeprefix("/console").removeprefix("/assets/")
+        response = plain.assets.respond(name, gzip=False) if name else plain.respond()
+        route.fulfill(body=bytes(response.body), headers=dict(response.headers))
+
+    page = context.new_page()
+    seen.watch(page)
+    page.route(re.compile(r"/console$|/console/assets/"), serve)
+    page.goto(f"{demo.base}/console")
+    expect(page.get_by_role("heading", name="GraphiQL is not built")).to_be_visible()
+    expect(page.locator("#api-key")).to_have_value(demo.key)
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator("#result")).to_contain_text("Kyiv Podil")
+    page.locator("#api-key").fill("")
+    page.locator("#query").fill("{ locations { name } }")
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator("#result")).to_contain_text("An API key is needed")
+    page.close()
+    assert seen.elsewhere == []
+    assert [complaint for complaint in seen.complaints if "401" not in complaint] == []
