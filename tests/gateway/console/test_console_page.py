@@ -115,7 +115,9 @@ async def test_switched_off_there_is_no_page_no_asset_and_no_key() -> None:
         assert not any(isinstance(route, Route) and route.path.startswith("/console") for route in app.routes)
 
 
-@pytest.mark.parametrize("options", [{"console": "auto", "mode": "development"}, {"console": "on", "mode": "production"}])
+@pytest.mark.parametrize(
+    "options", [{"console": "auto", "mode": "development"}, {"console": "on", "mode": "production"}]
+)
 async def test_switched_on_or_in_development_there_is_one(options: dict[str, str]) -> None:
     async with visit(app_with(**options)) as client:
         assert (await client.get("/console")).status_code == 200
