@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.graphql import caching
 from schema import sdl
 
 
@@ -16,8 +17,7 @@ async def schema_graphql(request: Request) -> Response:
     """The SDL. It is the same for everybody, and it is no secret: it stands in the repository, too."""
     body, etag = _encoded()
     headers = {"ETag": etag, "Cache-Control": "public, no-cache", "X-Content-Type-Options": "nosniff"}
-    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
-    if known & {etag, "*"}:
+    if caching.has(request, etag):
         return Response(status_code=304, headers=headers)
     return Response(body, headers=headers, media_type="text/plain")
 

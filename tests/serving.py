@@ -41,12 +41,12 @@ class Demo:
 
 
 @contextmanager
-def serving_demo(folder: Path) -> Iterator[Demo]:
+def serving_demo(folder: Path, **variables: str) -> Iterator[Demo]:
     """`stockgate serve --demo`, started in a folder and ready; stopped at the end."""
     log = folder / f"out-{secrets.token_hex(3)}.txt"
     with log.open("w") as out:
         command = [str(Path(sys.executable).with_name("stockgate")), "serve", "--demo", "--port", "0"]
-        process = subprocess.Popen(command, cwd=folder, stdout=out, env=environment())
+        process = subprocess.Popen(command, cwd=folder, stdout=out, env=environment(**variables))
     try:
         for _ in range(600):
             greeting = log.read_text()

@@ -20,6 +20,7 @@ from gateway.console import tabs
 from gateway.console.page import Page
 from gateway.settings import Settings
 from schema import sdl
+from tests.serving import serving_demo
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 KEY = "sgk_demo"
@@ -181,6 +182,12 @@ async def _asked(asking: Asking) -> str | None:
     assert "access-control-allow-origin" not in response.headers
     given: str | None = response.json()["apiKey"]
     return given
+
+
+def test_the_demo_offers_no_key_to_a_database_that_is_not_its_own(tmp_path: Path) -> None:
+    with serving_demo(tmp_path, STOCKGATE_DATABASE_URL="sqlite:///mine.db") as demo:
+        given = httpx.post(f"{demo.base}/console/key", headers={"Origin": demo.base})
+        assert given.json() == {"apiKey": None}
 
 
 async def test_without_a_key_to_offer_the_page_does_not_ask() -> None:
