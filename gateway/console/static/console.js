@@ -57,7 +57,10 @@
   const live = graphqlWs.createClient({
     url: endpoint.href.replace(/^http/, "ws"),
     connectionParams: () => (apiKey() ? { apiKey: apiKey(), "X-API-Key": apiKey() } : {}),
+    shouldRetry: (event) => event.code !== undefined && !refusesKey(event),
+    on: { closed: (event) => refusesKey(event) && tellKey(event.reason, true) },
   });
+  const refusesKey = (event) => event.code === 4401 || event.code === 4403;
   keyField.addEventListener("change", () => live.terminate()); // what is open goes on, with the new key
 
   const fetcher = GraphiQL.createFetcher({

@@ -218,6 +218,21 @@ def test_a_subscription_shows_a_change_as_it_happens(page: Page, demo: Demo, see
     assert any(url.startswith("ws://") for url in seen.requests)
 
 
+@pytest.mark.parametrize("tab", SUBSCRIPTIONS, ids=_operation_name)
+def test_a_subscription_that_is_refused_for_its_key_is_told_where_the_key_is_typed(
+    page: Page, seen: Seen, tab: tabs.Tab
+) -> None:
+    page.locator("#api-key").fill("sgk_wrong")
+    _open_tab(page, _operation_name(tab))
+    _run_button(page).click()
+    expect(page.locator("#api-key")).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#key-note")).to_contain_text("not valid")
+    expect(_result(page)).to_contain_text("Socket closed with event 44")
+    [complaint] = seen.complaints  # GraphiQL throws what it shows
+    assert "Socket closed with event 44" in complaint
+    seen.complaints.clear()
+
+
 def test_a_query_that_is_typed_is_completed_from_the_schema_and_run(page: Page) -> None:
     page.get_by_role("button", name="Add tab").click()
     editor = page.locator(".graphiql-query-editor .CodeMirror")
