@@ -161,6 +161,7 @@
       storage,
       plugins: [explorer],
       defaultTabs: linked ? [linked, ...examples] : examples,
+      defaultEditorToolsVisibility: "variables",
       shouldPersistHeaders: false,
       ...linked,
     };
