@@ -174,7 +174,7 @@
     const tabs = JSON.parse(examples);
     if (storage && storage.getItem("graphiql:tabState") === null) {
       storage.setItem("graphiql:visiblePlugin", explorer.title);
-      storage.setItem("graphiql:docExplorerFlex", "0.25"); // the explorer's width beside the editors'
+      storage.setItem("graphiql:docExplorerFlex", "0.3"); // the explorer's width beside the editors'
     }
     showDocs(storage?.getItem("graphiql:stockgateDocs") !== "hidden");
     document.getElementById("examples").addEventListener("click", () => {
