@@ -209,6 +209,8 @@ def test_every_example_runs_against_the_demo(page: Page) -> None:
             assert value, answer
             assert value.get("userErrors", []) == [], answer
             assert value.get("nodes", [...]) != [], answer
+        page.wait_for_timeout(600)  # the editors look for mistakes half a second after a change
+        expect(page.locator(".CodeMirror-lint-mark-error")).to_have_count(0)
 
 
 @pytest.mark.parametrize("tab", SUBSCRIPTIONS, ids=_operation_name)
