@@ -16,14 +16,22 @@ if TYPE_CHECKING:
     from schema.operations import Operation
 
 
+def _remember_nothing() -> None:
+    """For transports that remember no tokens."""
+
+
 @dataclass(slots=True)
 class Context:
-    """The database, and who asks. `make_origin()` is the origin of the changes the caller asks for."""
+    """The database, and who asks. `make_origin()` is the origin of the changes the caller asks for.
+
+    `forget_tokens()` is called when a token is no longer what its transport may remember of it.
+    """
 
     database: Database
     credential: Credential
     make_origin: Callable[[], Origin]
     bulk_items_max: int = 1000
+    forget_tokens: Callable[[], None] = _remember_nothing
     operation: Operation = field(init=False, repr=False)
     variables: VariableValues = field(init=False, repr=False)
 
