@@ -12,6 +12,7 @@ from strawberry import UNSET as NOT_GIVEN
 from strawberry import Maybe
 
 from schema.ids import database_id
+from schema.sources import EXACT
 from schema.types.choices import Backorders, ProductType, StockChangeReason
 from storage import changes
 from storage.changes import UNSET, AdjustQuantity, Change, ItemKey, LocationKey, Refused, SetQuantity
@@ -90,6 +91,7 @@ class ProductFilter:
     location: LocationKeyInput | None = strawberry.field(default=NOT_GIVEN, description="Stocked at this location.")
     on_hand: IntRange | None = strawberry.field(
         default=NOT_GIVEN,
+        metadata={EXACT: True},
         description="So many units on hand at one location: at `location` when that is given, else at any.",
     )
     updated_after: datetime | None = strawberry.field(default=NOT_GIVEN, description="Changed after this time.")
@@ -104,7 +106,9 @@ class StockLevelFilter:
     )
     product_ids: list[strawberry.ID] | None = strawberry.field(default=NOT_GIVEN, description="Of these products.")
     locations: list[LocationKeyInput] | None = strawberry.field(default=NOT_GIVEN, description="At these locations.")
-    on_hand: IntRange | None = strawberry.field(default=NOT_GIVEN, description="So many units on hand.")
+    on_hand: IntRange | None = strawberry.field(
+        default=NOT_GIVEN, metadata={EXACT: True}, description="So many units on hand."
+    )
     updated_after: datetime | None = strawberry.field(default=NOT_GIVEN, description="Changed after this time.")
 
 

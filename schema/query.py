@@ -79,7 +79,7 @@ class Query:
         """Stock levels, by product and location."""
         return Rows(stock_level.matching(row, filter or {}), [row.product_id, row.location_id])
 
-    @page(LedgerEntry, filter=_which(LedgerEntryFilter))
+    @page(LedgerEntry, exact=True, filter=_which(LedgerEntryFilter))
     def ledger_entries(_: Any, row: Any, filter: Given | None = None) -> Rows:
         """What changed, newest first."""
         return Rows(ledger_entry.matching(row, filter or {}), [row.sequence], descending=True)

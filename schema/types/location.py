@@ -12,6 +12,7 @@ from schema.ids import node_id
 from schema.sources import Rows, column, elsewhere, embedded, leaf, stored
 from schema.types.choices import LocationKind
 from storage import tables
+from storage.visibility import is_open
 
 _StockLevel = elsewhere("StockLevel", "schema.types.stock_level")
 
@@ -32,7 +33,7 @@ def _has_address(row: Any) -> Any:
     return or_(*(getattr(row, name).is_not(None) for name in Address.__annotations__))
 
 
-@stored(tables.Location, location_of=lambda row: row.id)
+@stored(tables.Location, location_of=lambda row: row.id, shown=is_open)
 @strawberry.type(description="A place that holds stock: a store or a warehouse.")
 class Location:
     """A row of `location`."""

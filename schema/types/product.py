@@ -31,6 +31,7 @@ from schema.sources import (
 from schema.types.choices import Backorders, ProductStatus, ProductType
 from storage import conditions as sql
 from storage import tables
+from storage.visibility import published
 
 _StockLevel = elsewhere("StockLevel", "schema.types.stock_level")
 
@@ -43,7 +44,7 @@ class Attribute:
     value: str = element("value", "What it is: `42`.")
 
 
-@stored(tables.Product)
+@stored(tables.Product, shown=published)
 @strawberry.type(description="What the shop lists. A simple product or a variation carries stock.")
 class Product:
     """A row of `product`."""
@@ -62,9 +63,11 @@ class Product:
     created_at: datetime = column("created_at", "When it was created.")
     updated_at: datetime = column("updated_at", "When it was last changed, other than its stock.")
     on_hand: int | None = leaf(
-        lambda row, sees: sql.on_hand_total(row.id, sees),
-        "Units on hand over all active locations, its variations' included; null when they were never counted.",
+        lambda row, sees: sql.on_hand_total(row.id, lambda level: sees.row("StockLevel", level)),
+        "Units on hand over all active locations, its variations' included; null when they were never counted or are "
+        "hidden from this key.",
         limited=True,
+        exact=True,
     )
 
     @one("Product | None")
@@ -102,7 +105,7 @@ def matching(product: Any, given: Given, sees: Sees) -> list[Condition]:
     if time := given.get("updated_after"):
         conditions.append(after(product.updated_at, time))
     if stocked := _stocked(given):
-        conditions.append(sql.stocked_where(product, *stocked, sees(sql.level_columns().location_id)))
+        conditions.append(sql.stocked_where(product, *stocked, sees.row("StockLevel", sql.level_columns())))
     return conditions
 
 
