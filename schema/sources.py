@@ -102,7 +102,7 @@ class Rows:
     where: Sequence[Condition] = ()
     order: Sequence[ColumnElement[Any] | Through] = ()
     descending: bool = False
-    of: FromClause | None = None
+    of: FromClause | Select[Any] | None = None
     shared: Mapping[str, Select[Any]] = field(default_factory=dict)
     carries: Mapping[str, Any] = field(default_factory=dict)
 
@@ -231,10 +231,17 @@ def one(
 
 
 def many(
-    of: Any, *, limited: bool = False, derives: bool = False, exact: bool = False, **arguments: Argument
+    of: Any,
+    *,
+    nullable: bool = False,
+    limited: bool = False,
+    derives: bool = False,
+    exact: bool = False,
+    **arguments: Argument,
 ) -> Callable[[Callable[..., Rows]], Any]:
     """A field that is a list of rows of another type; decorates as one() does."""
-    return relation(MANY, list[of], arguments, limited=limited, derives=derives, exact=exact)
+    returns = list[of] | None if nullable else list[of]
+    return relation(MANY, returns, arguments, limited=limited, derives=derives, exact=exact)
 
 
 def elsewhere(type_name: str, module: str) -> Any:

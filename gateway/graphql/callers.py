@@ -33,6 +33,8 @@ async def authenticate(app: Starlette, token: str | None) -> Principal:
 def authorize(principal: Principal, operation: Operation) -> None:
     """Raises RefusedError when the caller may not run such an operation."""
     scope = Scope.READ if operation.is_query else Scope.WRITE
+    if operation.is_query and principal.may(Scope.STOREFRONT):
+        return
     if not principal.may(scope):
         raise RefusedError(403, FORBIDDEN, f"This API key does not have the scope `{scope}`.")
 

@@ -11,8 +11,9 @@ from sqlalchemy import func
 
 from schema.conditions import Given, after, at, has_id, has_sku, within
 from schema.ids import node_id
-from schema.sources import Condition, Rows, column, elsewhere, leaf, one, stored
+from schema.sources import Condition, Outer, Rows, column, elsewhere, leaf, one, stored
 from schema.types.choices import Backorders
+from schema.types.price import Price
 from storage import availability, tables
 from storage.visibility import on_offer
 
@@ -52,6 +53,12 @@ class StockLevel:
     )
     version: int = column("version", "Grows by one with every change; give it as expectedVersion to change just this.")
     updated_at: datetime = column("updated_at", "When it was last changed.")
+
+    @one(Price)
+    def price(row: Any, product: Any) -> Rows:
+        """What the product costs here."""
+        own = {"own_regular_price": Outer("regular_price"), "own_sale_price": Outer("sale_price")}
+        return Rows([product.id == row.product_id], carries=own)
 
     @one(_Product)
     def product(row: Any, product: Any) -> Rows:
