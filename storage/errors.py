@@ -28,6 +28,8 @@ class ErrorCode(StrEnum):
     """The location takes no changes while it is inactive."""
     LOCATION_FORBIDDEN = "LOCATION_FORBIDDEN"
     """The API key may not write at this location."""
+    SAME_LOCATION = "SAME_LOCATION"
+    """A transfer names one location twice."""
     INVALID_LINE = "INVALID_LINE"
     """The line is not an object."""
     NOTHING_TO_CHANGE = "NOTHING_TO_CHANGE"
@@ -48,6 +50,22 @@ class ErrorCode(StrEnum):
     """Disabled is true or false."""
     GROUP_REJECTED = "GROUP_REJECTED"
     """So many lines were refused that none was written; the outcomes tell which and why."""
+    GROUP_NOT_FOUND = "GROUP_NOT_FOUND"
+    """There is no such change group."""
+    ALREADY_REVERSED = "ALREADY_REVERSED"
+    """The change group was taken back before; it can be once."""
+    INVALID_VALUE = "INVALID_VALUE"
+    """A value of the catalogue does not fit its column, or the rest of its row."""
+    NOT_UNIQUE = "NOT_UNIQUE"
+    """Another product or location has this SKU, GTIN, slug or code."""
+    LOCATION_IS_DEFAULT = "LOCATION_IS_DEFAULT"
+    """The default location cannot be archived: another has to be the default first."""
+    STOCK_LEFT = "STOCK_LEFT"
+    """The location has stock: say where it shall go."""
+    KEY_NOT_FOUND = "KEY_NOT_FOUND"
+    """There is no such API key or webhook secret, or none that is still valid."""
+    NOT_GRANTED = "NOT_GRANTED"
+    """An API key cannot give another what it does not have itself."""
     INVALID_IDEMPOTENCY_KEY = "INVALID_IDEMPOTENCY_KEY"
     """An idempotency key is 1 to 255 printable characters."""
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
@@ -70,3 +88,7 @@ class StorageUnavailableError(Exception):
 
 class StatementTooComplexError(Exception):
     """The engine has limits on a statement's nesting and size, and this one is beyond them."""
+
+
+class DeadlineExceededError(Exception):
+    """The request's time was over before the database had answered. What it wanted to write was not written."""

@@ -10,10 +10,19 @@ from sqlalchemy import BigInteger, and_, delete, exists, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage import change_feed, idempotency, keys
-from storage.changes import Applied, Change, ChangeGroup, storable
+from storage.changes import (
+    AlreadyReversedError,
+    Applied,
+    ChangeGroup,
+    ItemKey,
+    LocationKey,
+    Refused,
+    Transfer,
+    storable,
+)
 from storage.json_rows import json_text, rows_from
 from storage.planning import Level, LevelKey, Plan, level_keys, lines_of, plan
-from storage.tables import LedgerEntry, StockChangeGroup, StockLevel
+from storage.tables import LedgerEntry, Location, StockChangeGroup, StockLevel
 from storage.upsert import insert_missing, insert_rows, table_of, upsert_rows
 
 _LEVEL_KEY: Final = ("product_id", "location_id")
@@ -25,17 +34,21 @@ async def apply(session: AsyncSession, group: ChangeGroup) -> Applied:
     """Plan the group against locked levels, then write levels and ledger together.
 
     The number of statements does not depend on the number of changes.
-    Refuses with: GROUP_REJECTED (as GroupRejectedError, with the outcomes), IDEMPOTENCY_KEY_REUSED,
-    INVALID_IDEMPOTENCY_KEY.
+    Refuses with: GROUP_REJECTED (as GroupRejectedError, with the outcomes), ALREADY_REVERSED (as AlreadyReversedError),
+    IDEMPOTENCY_KEY_REUSED, INVALID_IDEMPOTENCY_KEY.
     """
     if earlier := await idempotency.claim(session, group):
         return earlier
-    changes = [change for change in group.changes if isinstance(change, Change)]
-    items = await keys.resolve_items(session, {key for change in changes for key in change.items})
-    places = await keys.resolve_locations(session, {change.location for change in changes})
+    if group.reverses is not None:
+        await _check_not_reversed(session, group.reverses)
+    item_keys, location_keys = _keys_of(group)
+    items = await keys.resolve_items(session, item_keys)
+    places = await keys.resolve_locations(session, location_keys)
     lines = lines_of(group, items, places)
-    named = level_keys(lines)
-    before = await _lock(session, named)
+    before, closed = await _lock(session, level_keys(lines))
+    if closed:  # since the locations were looked up
+        places = {key: place._replace(active=place.active and place.id not in closed) for key, place in places.items()}
+        lines = lines_of(group, items, places)
     planned = plan(group, lines, before)
     group_id = await _write(session, group, planned)
     await _drop_blanks(session, [key for key in before if key not in planned.levels and not before[key].version])
@@ -44,12 +57,35 @@ async def apply(session: AsyncSession, group: ChangeGroup) -> Applied:
     return applied
 
 
+async def _check_not_reversed(session: AsyncSession, group_id: int) -> None:
+    """A group is taken back once: who would do it at the same time waits here."""
+    groups = table_of(StockChangeGroup)
+    await session.execute(select(groups.c.id).where(groups.c.id == group_id).with_for_update())
+    by = await session.scalar(select(groups.c.id).where(groups.c.reverses_id == group_id))
+    if by is not None:
+        raise AlreadyReversedError(by)
+
+
+def _keys_of(group: ChangeGroup) -> tuple[set[ItemKey], set[LocationKey]]:
+    """What the group's lines name."""
+    items: set[ItemKey] = set()
+    locations: set[LocationKey] = set()
+    for change in group.changes:
+        if isinstance(change, Refused):
+            continue
+        items.update(change.items)
+        locations.update((change.source, change.target) if isinstance(change, Transfer) else (change.location,))
+    return items, locations
+
+
 _level: Final = table_of(StockLevel).c
+_location: Final = table_of(Location).c
 _named: Final = select(*rows_from("named", dict.fromkeys(_LEVEL_KEY, BigInteger())).values()).subquery("named")
 _is_named: Final = and_(_level.product_id == _named.c.product_id, _level.location_id == _named.c.location_id)
 _LOCK: Final = (
-    select(*(_level[name] for name in _LEVEL_COLUMNS))
+    select(*(_level[name] for name in _LEVEL_COLUMNS), _location.active)
     .join(_named, _is_named)
+    .join(table_of(Location), _location.id == _level.location_id)
     .order_by(_level.product_id, _level.location_id)
     .with_for_update(of=table_of(StockLevel))
 )
@@ -58,19 +94,20 @@ _DROP_BLANKS: Final = delete(table_of(StockLevel)).where(
 )
 
 
-async def _lock(session: AsyncSession, named: Sequence[LevelKey]) -> Mapping[LevelKey, Level]:
-    """The levels as they are, locked until the transaction ends.
+async def _lock(session: AsyncSession, named: Sequence[LevelKey]) -> tuple[Mapping[LevelKey, Level], set[int]]:
+    """The levels as they are, locked until the transaction ends; and the locations among theirs that are inactive.
 
     A level that does not exist is inserted first, blank, at version 0, so that there is something to lock: two writers
     of a new level queue on it. Levels are named in one order by everybody, so groups that name the same ones in any
-    order do not deadlock. On SQLite the transaction holds the only write lock already; the statements are the same.
+    order do not deadlock. Who archives a location locks all levels out, so that whoever waited for that sees here that
+    it is closed. On SQLite the transaction holds the only write lock already; the statements are the same.
     """
     if not named:
-        return {}
+        return {}, set()
     blank = {"disabled": False, "version": 0, "updated_at": datetime.now(UTC)}
     await insert_missing(session, StockLevel, named, key=_LEVEL_KEY, columns=_LEVEL_KEY, shared=blank)
     rows = (await session.execute(_LOCK, {"named": json_text(named)})).all()
-    return {(row[0], row[1]): Level(*row[2:]) for row in rows}
+    return {(row[0], row[1]): Level(*row[2:-1]) for row in rows}, {row[1] for row in rows if not row[-1]}
 
 
 async def _drop_blanks(session: AsyncSession, unused: Sequence[LevelKey]) -> None:
@@ -110,6 +147,7 @@ async def _insert_group(session: AsyncSession, group: ChangeGroup, now: datetime
             "note": storable(origin.note),
             "reference": storable(origin.reference),
             "request_id": origin.request_id,
+            "reverses_id": group.reverses,
             "created_at": now,
         },
     )

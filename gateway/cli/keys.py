@@ -1,4 +1,4 @@
-"""Commands that issue, list and revoke API keys and webhook secrets."""
+"""Commands that issue, list, rotate and revoke API keys and webhook secrets."""
 
 from __future__ import annotations
 
@@ -41,7 +41,10 @@ def create_key(
     name: Name,
     scope: Annotated[
         list[KeyScope] | None,
-        typer.Option(help="What it may do; repeatable. `admin` includes the others. [default: read]"),
+        typer.Option(
+            help="What it may do; repeatable. `admin` includes the others, and `storefront` is for web pages. "
+            "[default: read]"
+        ),
     ] = None,
     location: Annotated[
         list[str] | None,
@@ -53,6 +56,7 @@ def create_key(
             metavar="WHEN", help="A date (its end), a time (2027-01-31T18:00Z), or from now: 90m, 12h, 30d, 4w."
         ),
     ] = "",
+    *,
     visibility: Annotated[
         str,
         typer.Option(
@@ -68,7 +72,6 @@ def create_key(
     cost_per_minute: Annotated[
         int | None, typer.Option(min=1, help="Its budget of query cost. The server's without it.")
     ] = None,
-    *,
     as_json: AsJson = False,
 ) -> None:
     """Create an API key and show it, this once: only its hash is kept.
@@ -118,6 +121,33 @@ def list_keys(*, as_json: Annotated[bool, typer.Option("--json", help="Print a J
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
+def rotate_key(
+    key_id: Annotated[int, typer.Argument(metavar="ID", help="As `stockgate key list` shows it.")],
+    overlap: Annotated[
+        str, typer.Option(metavar="SPAN", help="How long the old key stays valid: 90m, 12h, 30d, 4w, or 0.")
+    ] = "24h",
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Create a key with the settings of another, which ends after the overlap, and show it, this once."""
+    from storage import access
+
+    span = _span(overlap) if overlap != "0" else timedelta()
+    if span is None:
+        raise CommandError(f"--overlap {overlap!r} is no span: 90m, 12h, 30d, 4w, or 0.")
+
+    async def rotate(session: AsyncSession) -> Issued | None:
+        return await access.rotate_api_key(session, key_id, overlap=span)
+
+    issued = with_database(lambda database: database.transact(rotate))
+    if issued is None:
+        raise CommandError(f"There is no API key {key_id} that is still valid. `stockgate key list` shows which are.")
+    if as_json:
+        typer.echo(json.dumps({"id": issued.id, "token": issued.token}))
+    else:
+        typer.echo(f"API key {issued.id} instead of {key_id}, shown this once:\n{issued.token}")
+
+
 def revoke_key(key_id: Annotated[int, typer.Argument(metavar="ID", help="As `stockgate key list` shows it.")]) -> None:
     """Make an API key invalid, everywhere within five seconds. Revoking twice is harmless."""
     from storage import access
@@ -146,8 +176,8 @@ def expiry(text: str, now: datetime) -> datetime:
 
     Raises CommandError for what is none of these, or not in the future.
     """
-    if span := re.fullmatch(r"([0-9]{1,5})([mhdw])", text):
-        when = now + timedelta(**{_UNITS[span[2]]: int(span[1])})
+    if (span := _span(text)) is not None:
+        when = now + span
     else:
         try:
             when = datetime.fromisoformat(text)
@@ -182,6 +212,12 @@ def origin_of(text: str) -> str:
     if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", text.lower()):
         raise CommandError(f"--origin {text!r} is no web origin: give scheme and host, as in https://shop.example.")
     return text.lower()
+
+
+def _span(text: str) -> timedelta | None:
+    """90m, 12h, 30d or 4w; None for anything else."""
+    span = re.fullmatch(r"([0-9]{1,5})([mhdw])", text)
+    return None if span is None else timedelta(**{_UNITS[span[2]]: int(span[1])})
 
 
 async def _location_ids(session: AsyncSession, slugs: Sequence[str]) -> list[int]:

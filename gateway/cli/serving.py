@@ -37,23 +37,28 @@ def serve(
     """Serve GraphQL and the REST dialects over HTTP.
 
     An SQLite database is created and migrated first; PostgreSQL needs `stockgate migrate`, once per upgrade. With
-    --demo, a key and two examples to copy are printed when it is ready. Ctrl-C or SIGTERM stops it, after the requests
-    in progress.
+    --demo, which is in development mode, a key and two examples to copy are printed when it is ready. Ctrl-C or SIGTERM
+    stops it, after the requests in progress.
     """
     from gateway import settings
     from storage import migrations
 
     if demo:
         os.environ.setdefault("STOCKGATE_DATABASE_URL", _DEMO_DATABASE_URL)  # where the workers look, too
+        os.environ.setdefault("STOCKGATE_MODE", "development")
     current = settings.load()
 
     async def greeting(database: Database) -> str:
         await migrations.prepare(database)
         if not demo:
-            return f"Stockgate serves GraphQL on {base}/graphql and REST below {base}/wp-json."
-        from gateway.cli.demo import set_up
+            return f"Stockgate serves GraphQL on {base}/graphql and REST below {base}/wp-json, in {current.mode} mode."
+        from gateway import console
+        from gateway.cli import demo as shop
 
-        return await set_up(database, base)
+        token = await shop.set_up(database)
+        if current.database_url.get_secret_value() == _DEMO_DATABASE_URL:  # a key to it opens nobody's own data
+            os.environ.setdefault("STOCKGATE_CONSOLE_KEY", token)
+        return shop.greeting(base, token, str(database.url.database), current.mode, console=console.is_on(current))
 
     with _listen(current.host if host is None else host, current.port if port is None else port) as listening:
         base = current.public_url.rstrip("/") or _base_url(listening)

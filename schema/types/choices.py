@@ -87,3 +87,22 @@ class StockChangeReason(Enum):
     SYNC = enum_value("sync", description="Another system's word.")
     REVERSAL = enum_value("reversal", description="An earlier change taken back.")
     OTHER = enum_value("other", description="Something else: see the note.")
+
+
+@strawberry.enum(name="Scope", description="What an API key may do.")
+class ScopeName(Enum):
+    """The scopes that an API key may have, of storage.access.Scope."""
+
+    READ = enum_value("read", description="Ask for everything.")
+    STOREFRONT = enum_value("storefront", description="Ask for what a shop's customers may see.")
+    WRITE = enum_value("write", description="Change stock.")
+    ADMIN = enum_value("admin", description="Everything, also keys and the catalogue.")
+
+
+@strawberry.enum(name="VisibilityKind", description="How exactly an API key sees quantities.")
+class VisibilityKind(Enum):
+    """A storage.access.Visibility."""
+
+    EXACT = enum_value("exact", description="As they are.")
+    CAPPED = enum_value("capped", description="Up to a cap; above it only that there are more.")
+    BAND = enum_value("band", description="Not at all, only the status. None is 0 all the same.")

@@ -3,39 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import Enum
 from typing import Any
 
 import strawberry
 from sqlalchemy import Text
-from strawberry import enum_value
 
 from schema.connections import FIRST_MAX
 from schema.context import Context
 from schema.sources import Rows, elsewhere, many
+from schema.types.choices import ScopeName, VisibilityKind
 from storage.access import Scope, Visibility
 from storage.json_rows import among, json_text
 
 _Location = elsewhere("Location", "schema.types.location")
-
-
-@strawberry.enum(name="Scope", description="What an API key may do.")
-class ScopeName(Enum):
-    """The scopes that an API key may have, of storage.access.Scope."""
-
-    READ = enum_value("read", description="Ask for everything.")
-    STOREFRONT = enum_value("storefront", description="Ask for what a shop's customers may see.")
-    WRITE = enum_value("write", description="Change stock.")
-    ADMIN = enum_value("admin", description="Everything, also keys and the catalogue.")
-
-
-@strawberry.enum(name="VisibilityKind", description="How exactly an API key sees quantities.")
-class VisibilityKind(Enum):
-    """A storage.access.Visibility."""
-
-    EXACT = enum_value("exact", description="As they are.")
-    CAPPED = enum_value("capped", description="Up to a cap; above it only that there are more.")
-    BAND = enum_value("band", description="Not at all, only the status. None is 0 all the same.")
 
 
 @strawberry.type(description="The API key that asks.")

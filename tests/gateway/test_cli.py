@@ -72,7 +72,18 @@ def everywhere(stockgate: Stockgate, database_url: str, monkeypatch: pytest.Monk
 
 def test_help_says_what_each_command_does(stockgate: Stockgate) -> None:
     told = stockgate("--help").out
-    for command in ("serve", "migrate", "seed", "import", "key", "webhook-secret", "schema", "reconcile", "settings"):
+    for command in (
+        "operations",
+        "serve",
+        "migrate",
+        "seed",
+        "import",
+        "key",
+        "webhook-secret",
+        "schema",
+        "reconcile",
+        "settings",
+    ):
         assert re.search(rf"^  {command} +[A-Z]", told, re.MULTILINE), command
     assert "either all of it is imported" in " ".join(stockgate("import", "catalog", "--help").out.split())
 
@@ -134,6 +145,20 @@ def test_what_a_key_may_see_must_be_said_right(stockgate: Stockgate, option: str
     done = stockgate("key", "create", "--name", "web", option, value)
     assert done.code != 0
     assert message in done.err
+
+
+async def test_a_key_is_rotated_with_its_settings(everywhere: Everywhere) -> None:
+    options = ("--scope", "storefront", "--origin", "https://shop.example", "--json")
+    old = json.loads((await everywhere("key", "create", "--name", "shop", *options)).out)
+    new = json.loads((await everywhere("key", "rotate", str(old["id"]), "--overlap", "12h", "--json")).out)
+    assert (new["id"], new["token"] == old["token"]) == (old["id"] + 1, False)
+    listed = (await everywhere("key", "list")).out.splitlines()
+    assert [" shop " in line and " storefront " in line for line in listed[1:]] == [True, True]
+    assert (" until 20" in listed[1], listed[2].endswith("valid")) == (True, True)
+    assert "instead of 2" in (await everywhere("key", "rotate", "2", "--overlap", "0")).out
+    assert "revoked 20" in (await everywhere("key", "list")).out
+    assert "no API key 2 that is still valid" in (await everywhere("key", "rotate", "2")).err
+    assert "--overlap 'soon' is no span" in (await everywhere("key", "rotate", "1", "--overlap", "soon")).err
 
 
 def test_a_key_that_does_not_exist_cannot_be_revoked(stockgate: Stockgate) -> None:
@@ -218,7 +243,9 @@ async def test_reconcile_fails_on_drift_until_it_is_repaired(everywhere: Everywh
 
 def test_settings_are_listed_with_secrets_masked(stockgate: Stockgate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STOCKGATE_DATABASE_URL", "postgresql://shop:s3cret@db/stock")
+    monkeypatch.setenv("STOCKGATE_CONSOLE_KEY", "sgk_s3cret")
     done = stockgate("settings")
+    assert "STOCKGATE_CONSOLE_KEY = ***\n" in done.out
     assert "STOCKGATE_DATABASE_URL = postgresql://shop:***@db/stock\n    default: sqlite:///stockgate.db\n" in done.out
     assert "s3cret" not in done.out + done.err
 
@@ -293,3 +320,46 @@ def test_serving_says_so_when_it_answers_and_stops_when_told(tmp_path: Path, wor
         rest = process.communicate(timeout=20)[0]
     assert time.monotonic() - started < 10
     assert rest == ""
+
+
+async def test_operations_are_listed_shown_and_removed(everywhere: Everywhere, tmp_path: Path) -> None:
+    (tmp_path / "one.graphql").write_text("query One {\n  product(id: 1) { sku }\n}\n")
+    (tmp_path / "two.json").write_text(json.dumps({"a": "{ a: __typename }", "b": "{ b: __typename }"}))
+    (tmp_path / "apollo.json").write_text(json.dumps({"operations": [{"id": "x", "body": "{ a: __typename }"}]}))
+    (tmp_path / "many.graphql").write_text("query A { __typename } query B { __typename }")
+    added = await everywhere("operations", "add", "one.graphql", "two.json")
+    assert added.out == "3 listed, 0 were listed before.\n"
+    assert (
+        await everywhere("operations", "add", "apollo.json", "many.graphql")
+    ).out == "1 listed, 1 were listed before.\n"
+    shown = (await everywhere("operations", "list")).out.splitlines()
+    assert len(shown) == 4
+    [one] = [line for line in shown if line.endswith("  query One { product(id: 1) { sku } }")]
+    assert (await everywhere("operations", "remove", one[:10])).code == 0
+    assert one not in (await everywhere("operations", "list")).out
+    for wrong in (one[:10], one[:4], "%%%%%%%%"):
+        assert (await everywhere("operations", "remove", wrong)).code == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("a.graphql", b"{ nope }", "a.graphql: Cannot query field 'nope' on type 'Query'."),
+        ("a.graphql", b"{", "a.graphql: Syntax Error"),
+        ("a.graphql", b"\xff", "a.graphql: not UTF-8."),
+        ("a.json", b"[]", "a.json: neither"),
+        ("a.json", b"{", "a.json: neither"),
+        ("a.json", b'{"x": 1}', "a.json: neither"),
+        ("a.json", b'{"x": "{ __typename }", "y": "{ nope }"}', "a.json[y]: Cannot query"),
+        ("gone.graphql", None, "gone.graphql: No such file"),
+    ],
+)
+def test_an_operation_that_is_not_valid_is_not_listed(
+    stockgate: Stockgate, tmp_path: Path, name: str, content: bytes | None, told: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    done = stockgate("operations", "add", name)
+    assert (done.code, done.out) == (1, "")
+    assert told in done.err
+    assert stockgate("operations", "list").out == ""
