@@ -89,20 +89,22 @@ class StockChangeReason(Enum):
     OTHER = enum_value("other", description="Something else: see the note.")
 
 
-@strawberry.enum(name="Scope", description="What an API key may do.")
-class ScopeName(Enum):
-    """The scopes that an API key may have, of storage.access.Scope."""
+@strawberry.enum(name="ApiKeyScope", description="What an API key may do.")
+class ApiKeyScope(Enum):
+    """A storage.access.Scope that a key may have."""
 
-    READ = enum_value("read", description="Ask for everything.")
-    STOREFRONT = enum_value("storefront", description="Ask for what a shop's customers may see.")
-    WRITE = enum_value("write", description="Change stock.")
-    ADMIN = enum_value("admin", description="Everything, also keys and the catalogue.")
+    READ = enum_value("read", description="Read everything there is at its locations.")
+    STOREFRONT = enum_value(
+        "storefront", description="Read what a shop's customers may see: such a key may be in a web page."
+    )
+    WRITE = enum_value("write", description="Change stock. It includes no reading.")
+    ADMIN = enum_value("admin", description="Everything: the catalogue and the keys, too.")
 
 
-@strawberry.enum(name="VisibilityKind", description="How exactly an API key sees quantities.")
-class VisibilityKind(Enum):
+@strawberry.enum(name="ApiKeyVisibility", description="How exactly an API key sees quantities.")
+class ApiKeyVisibility(Enum):
     """A storage.access.Visibility."""
 
     EXACT = enum_value("exact", description="As they are.")
-    CAPPED = enum_value("capped", description="Up to a cap; above it only that there are more.")
-    BAND = enum_value("band", description="Not at all, only the status. None is 0 all the same.")
+    CAPPED = enum_value("capped", description="As they are up to the key's `cap`; above it, the cap.")
+    BAND = enum_value("band", description="Not at all: only whether there is enough, little or nothing.")

@@ -11,7 +11,7 @@ from sqlalchemy import Text
 from schema.connections import FIRST_MAX
 from schema.context import Context
 from schema.sources import Rows, elsewhere, many
-from schema.types.choices import ScopeName, VisibilityKind
+from schema.types.choices import ApiKeyScope, ApiKeyVisibility
 from storage.access import Scope, Visibility
 from storage.json_rows import among, json_text
 
@@ -32,7 +32,7 @@ class ViewerKey:
 class ViewerVisibility:
     """Of a Credential."""
 
-    kind: VisibilityKind = strawberry.field(description="In what way.")
+    kind: ApiKeyVisibility = strawberry.field(description="In what way.")
     cap: int | None = strawberry.field(description="The highest quantity shown, when it is CAPPED.")
 
 
@@ -53,7 +53,7 @@ class Viewer:
 
     location_ids: strawberry.Private[list[int] | None]
     key: ViewerKey = strawberry.field(description="The API key.")
-    scopes: list[ScopeName] = strawberry.field(description="What it may do.")
+    scopes: list[ApiKeyScope] = strawberry.field(description="What it may do.")
     visibility: ViewerVisibility = strawberry.field(description="How exactly it sees quantities.")
     limits: ViewerLimits = strawberry.field(description="How much it may ask.")
 
@@ -69,9 +69,9 @@ class Viewer:
                 hint=credential.hint,
                 expires_at=credential.expires_at,
             ),
-            scopes=[ScopeName[scope.name] for scope in Scope if scope in credential.scopes and scope in _SCOPES],
+            scopes=[ApiKeyScope[scope.name] for scope in Scope if scope in credential.scopes and scope in _SCOPES],
             visibility=ViewerVisibility(
-                kind=VisibilityKind[credential.visibility.name],
+                kind=ApiKeyVisibility[credential.visibility.name],
                 cap=credential.cap if credential.visibility is Visibility.CAPPED else None,
             ),
             limits=ViewerLimits(
@@ -92,4 +92,4 @@ class Viewer:
         return Rows([limited_to], [location.position, location.id])
 
 
-_SCOPES = frozenset(scope for scope in Scope if scope.name in ScopeName.__members__)
+_SCOPES = frozenset(scope for scope in Scope if scope.name in ApiKeyScope.__members__)
