@@ -75,8 +75,8 @@ ROOT_FIELDS = [
     "locations { name stockLevels(first: $n) { totalCount nodes { product { sku } } } }",
     "location(id: 1) { stockLevels(first: $n) { nodes { product { sku stockLevels { onHand } } } } }",
     "product(id: 1) { stockLevels { location { stockLevels(first: $n) { nodes { onHand } } } } }",
-    """products(first: $n) { nodes { available price { current } availability(near: {latitude: 1, longitude: 2}) { status
-        quantity locations { location { name } distanceKm quantity price { current } } } stockLevels { price { current }
+    """products(first: $n) { nodes { available price { current } availability(near: {latitude: 1, longitude: 2}) {
+        status quantity locations { location { name } distanceKm quantity price { current } } } stockLevels { price { current }
         product { availability { status } } } } }""",
     """availabilityFor(lines: [{sku: "SKU-1", quantity: 1}, {sku: "SKU-2", quantity: 1}]) { canServeAll
         locations { location { stockLevels(first: $n) { totalCount } } }
