@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from graphql.execution.values import VariableValues
 
+from schema.sight import Kind
 from storage.access import Credential, Scope
 from storage.changes import Origin
 from storage.database import Database
 
 if TYPE_CHECKING:
     from schema.operations import Operation
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _remember_nothing() -> None:
@@ -24,6 +30,7 @@ def _remember_nothing() -> None:
 class Context:
     """The database, and who asks. `make_origin()` is the origin of the changes the caller asks for.
 
+    `now` is the time of the operation, which `clock` tells once for all of it.
     `forget_tokens()` is called when a token is no longer what its transport may remember of it.
     """
 
@@ -31,9 +38,11 @@ class Context:
     credential: Credential
     make_origin: Callable[[], Origin]
     bulk_items_max: int = 1000
+    clock: Callable[[], datetime] = _now
     forget_tokens: Callable[[], None] = _remember_nothing
     operation: Operation = field(init=False, repr=False)
     variables: VariableValues = field(init=False, repr=False)
+    now: datetime = field(init=False)
 
     def may(self, scope: Scope) -> bool:
         """Whether the caller holds a scope."""
@@ -44,3 +53,9 @@ class Context:
         """The locations the caller is limited to; None is everywhere."""
         locations = self.credential.locations
         return None if locations is None else sorted(locations)
+
+    @property
+    def kind(self) -> Kind:
+        """What of the caller decides the shape of a statement."""
+        credential = self.credential
+        return Kind(credential.locations is not None, credential.is_public, credential.visibility)

@@ -47,6 +47,7 @@ from schema.limits import Limits, check_document, check_text
 from schema.merging import FieldsMergeRule
 from schema.rows import HangsOn
 from schema.selection import Binding, Convert, Selector, Slot, structure_of
+from schema.sight import VIEWER, Sight
 from schema.sources import SOURCE, Relation
 from storage.access import Scope
 from storage.database import Database
@@ -60,7 +61,6 @@ _DOCUMENTS_MAX: Final = 500
 _REMEMBERED_MAX: Final = 50_000  # characters
 _RULES_IN_CIRCLES: Final = [rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule]
 _RULES: Final = [*_RULES_IN_CIRCLES, FieldsMergeRule]
-_VISIBLE: Final = ("viewer", "locations")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ class Operation:
             if name == "__typename":
                 plans.append((key, f'"{query_type.name}"'))
                 continue
-            if name.startswith("__"):
+            if name.startswith("__") or not isinstance(_source(query_type.fields[name]), Relation):
                 return None
             plans.append((key, self._plan(context, variables, query_type, details)))
         return plans
@@ -208,8 +208,7 @@ class _GivenBy:
 
 
 def _compiler(selector: Selector, context: Context) -> Compiler:
-    limited = context.visible_locations is not None
-    return Compiler(selector.bindings, Slot(selector.bindings, _VISIBLE) if limited else None)
+    return Compiler(Sight(selector.bindings, context.kind))
 
 
 class Operations:
@@ -265,7 +264,7 @@ class Operations:
         variables = operation.coerce(raw)
         if not isinstance(variables, VariableValues):
             return ExecutionResult(None, variables)
-        context.operation, context.variables = operation, variables
+        context.operation, context.variables, context.now = operation, variables, context.clock()
         if operation.is_query:
             answer = await self._read_short(operation, context, variables)
             if answer is not None:
@@ -311,23 +310,28 @@ async def _same(text: str) -> str:
 
 
 async def read(source: Any, info: GraphQLResolveInfo[Context], **_arguments: Any) -> orjson.Fragment | None:
-    """The resolver of every compiled field that the executor meets: a root field, or one of a payload."""
+    """The resolver of every compiled field that the executor meets: a root field, or one of a payload.
+
+    What hangs on a source that gives None is null.
+    """
     context: Context = info.context
     operation, variables = context.operation, context.variables
     key = _key(context, variables, tuple(part for part in info.path.as_list() if isinstance(part, str)))
     plan = operation.remembered(key, lambda: operation.plan(context, info, variables))
     given = source.given() if source is not None else {}
+    if given is None:
+        return None
     text = await plan.run(context.database, {**_request(context, variables), "source": given})
     return None if text is None else orjson.Fragment(text)
 
 
 def _key(context: Context, variables: VariableValues, path: tuple[str, ...]) -> Any:
-    limited = context.visible_locations is not None
-    return (context.database.name, limited, path, structure_of(variables.coerced))
+    return (context.database.name, context.kind, path, structure_of(variables.coerced))
 
 
 def _request(context: Context, variables: VariableValues) -> dict[str, Any]:
-    return {"variables": variables.coerced, "viewer": {"locations": context.visible_locations}}
+    viewer = {"locations": context.visible_locations, "cap": context.credential.cap, "now": context.now}
+    return {"variables": variables.coerced, VIEWER: viewer}
 
 
 def _too_deep() -> GraphQLError:

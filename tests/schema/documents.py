@@ -35,6 +35,7 @@ Meanings = Mapping[str, Strategy | Callable[[Mapping[str, Any]], Strategy]]
 """What a scalar of a coordinate, such as "Query.products.first" or "DateTime", may be; by its siblings, if need be."""
 
 ABSENT: Final = object()
+NOT_EMPTY: Final = frozenset({"Query.availabilityFor.lines"})
 _DEPTH_MAX: Final = 6
 _FIELDS_MAX: Final = 28
 
@@ -110,10 +111,14 @@ class _Writer:
         name = self.draw(st.sampled_from([name for name, known in root.fields.items() if known.args]))
         returned = get_named_type(root.fields[name].type)
         assert isinstance(returned, GraphQLObjectType)
-        below = "{ totalCount nodes { id } }" if "nodes" in returned.fields else "{ id }"
+        if "nodes" in returned.fields:
+            below = "{ totalCount nodes { id } }"
+        else:
+            below = "{ id }" if "id" in returned.fields else self.selection(returned, 2, [{}])
         field = f"{name}{self.arguments(root, name, root.fields[name])} {below}"
         declared = f"({', '.join(self.declared)})" if self.declared else ""
-        return Asked(f"query Q{declared} {{ {field} }}", self.variables, {**self.variables, **self.others})
+        text = "\n".join([f"query Q{declared} {{ {field} }}", *self.definitions])
+        return Asked(text, self.variables, {**self.variables, **self.others})
 
     # Selections
 
@@ -226,7 +231,8 @@ class _Writer:
             return None
         type_ = get_nullable_type(type_)
         if isinstance(type_, GraphQLList):
-            return [self.value(type_.of_type, coordinate, siblings) for _ in range(self.draw(st.integers(0, 3)))]
+            length = self.draw(st.integers(1 if coordinate in NOT_EMPTY else 0, 3))
+            return [self.value(type_.of_type, coordinate, siblings) for _ in range(length)]
         if isinstance(type_, GraphQLEnumType):
             return self.draw(st.sampled_from(sorted(type_.values)))
         if isinstance(type_, GraphQLInputObjectType):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import schema
 from schema.operations import Operation
+from storage.access import Credential, Scope, Visibility
 from storage.columns import timestamp_text
 from tests.schema import shop as rows_of_shop
 from tests.schema.caller import Caller
@@ -22,7 +23,20 @@ from tests.schema.reference import Cursor, Reference, all_rows
 from tests.schema.shop import TEXTS, TIMES
 
 EVERYWHERE = None
-VISIBLE = (EVERYWHERE, EVERYWHERE, (1, 3, 40), (2,), ())
+_READ, _SHOP = frozenset({Scope.READ}), frozenset({Scope.STOREFRONT})
+_HERE = frozenset({1, 3, 40, 7, 8})
+VISIBLE = (
+    EVERYWHERE,
+    EVERYWHERE,
+    (1, 3, 40, 7),
+    (2,),
+    (),
+    Credential(2, "band", _READ, visibility=Visibility.BAND),
+    Credential(3, "capped", _READ, _HERE, visibility=Visibility.CAPPED, cap=3),
+    Credential(4, "shop window", _SHOP, visibility=Visibility.BAND),
+    Credential(5, "shop window that counts to two", _SHOP, _HERE, visibility=Visibility.CAPPED, cap=2),
+    Credential(6, "shop window with open books", _SHOP),
+)
 
 
 class Both:
@@ -111,6 +125,11 @@ MEANINGS = {
     "LedgerEntryFilter.skus": _skus,
     "LedgerEntryFilter.productIds": _products,
     "LedgerEntryFilter.groupId": _ids("StockChangeGroup", [group.id for group in GROUPS]),
+    "CartLine.sku": _skus,
+    "CartLine.quantity": _some([1, 1, 2, 3, 5, 10, 1_000_000_000]),
+    "Near.latitude": _some([51.759445, 51.759445, -33.8688197, 0.0, 90.0, -90.0, 51.5]),
+    "Near.longitude": _some([-0.5, -0.5, 151.2092955, 180.0, -180.0, 0.0]),
+    "Near.radiusKm": _some([20_050.0, 100.0, 0.001, 7, 16_989.0]),
     "IntRange.gte": _some([-7, -7, -1, 0, 1, 2, -(2**31), 2**31 - 1]),
     "IntRange.lte": _some([5, 0, 1, 2, -1, 10, -(2**31), 2**31 - 1]),
     "DateTime": _times,
@@ -132,13 +151,18 @@ def opened(answer: Any, expected: Any) -> Any:
 
 
 def agree(both: Both, text: str, variables: Mapping[str, Any], visible: Any) -> None:
-    """Both answer without errors, and the same."""
+    """Both answer the same, or both refuse what is hidden from the caller."""
     expected = both.reference.execute(text, variables, visible=visible)
-    assert expected.errors is None, (expected.errors, text, variables)
     answer = both.ask(text, variables, visible)
+    if expected.errors:
+        assert all("hidden" in error.message for error in expected.errors), (expected.errors, text, variables)
+        assert isinstance(answer, ExecutionResult)
+        assert {str((error.extensions or {}).get("code")) for error in answer.errors or ()} == {"FORBIDDEN"}
+        assert answer.data is None is expected.data
+        return
     if isinstance(answer, ExecutionResult):
         assert answer.errors is None, answer.errors
-        assert "__schema" in text, "the executor had to answer"
+        assert "__schema" in text or "viewer" in text, "the executor had to answer"
         answer = orjson.dumps({"data": answer.data})
     got = orjson.loads(answer)["data"]
     assert json.dumps(opened(got, expected.data)) == json.dumps(opened(expected.data, expected.data))
