@@ -16,11 +16,13 @@ from gateway.authentication import Authenticator
 from gateway.dialects import DIALECTS, PREFIXES
 from gateway.dialects.dialect import mounts
 from gateway.dialects.wordpress import Addressing
+from gateway.graphql.open_streams import OpenStreams
 from gateway.request_log import RequestLog
 from gateway.settings import Settings
 from storage import migrations
 from storage.database import Database
 from storage.errors import StorageUnavailableError
+from storage.hub import Hub
 
 _RECORD_USE_EVERY_S = 30.0
 
@@ -39,6 +41,13 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app.state.database = database
     app.state.csv_exports = asyncio.Semaphore(settings.csv_exports_max)
     app.state.authenticator = Authenticator(database, cache_seconds=settings.key_cache_seconds)
+    app.state.hub = Hub(database)
+    app.state.open_streams = OpenStreams(
+        database,
+        app.state.authenticator,
+        streams_max=settings.streams_max,
+        streams_per_key_max=settings.streams_per_key_max,
+    )
     return app
 
 
@@ -52,6 +61,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        await app.state.open_streams.close()
+        await app.state.hub.close()
         recording.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await recording

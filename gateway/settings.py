@@ -38,6 +38,15 @@ class Settings(BaseSettings):
         "info", description="The least severe log lines kept."
     )
     body_bytes_max: int = Field(8 * 1024 * 1024, ge=1024, description="Largest request body, in bytes.")
+    streams_max: int = Field(
+        2000, ge=1, description="Open WebSockets and event streams per process, of all callers together."
+    )
+    streams_per_key_max: int = Field(
+        1000, ge=1, description="Open WebSockets and event streams per process and API key."
+    )
+    subscriptions_per_connection_max: int = Field(
+        100, ge=1, description="Operations that run at once on one WebSocket."
+    )
     key_cache_seconds: float = Field(
         3.0, ge=0, le=5, description="How long a verified API key is trusted before it is looked up again."
     )

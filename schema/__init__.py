@@ -1,4 +1,4 @@
-"""The GraphQL translator: builds `schema` from Query and Mutation."""
+"""The GraphQL translator: builds `schema` from Query, Mutation and Subscription."""
 
 from __future__ import annotations
 
@@ -11,9 +11,16 @@ from schema.mutation import Mutation
 from schema.operations import Operations, compiled_fields, read
 from schema.query import Query
 from schema.scalars import SCALARS
+from schema.subscription import Subscription
+from schema.types.stock_changed import StockChanged, StockChangesLagged
 
 schema = strawberry.Schema(
-    Query, Mutation, config=StrawberryConfig(scalar_map=SCALARS), execution_context_class=JsonExecutor
+    Query,
+    Mutation,
+    Subscription,
+    types=[StockChanged, StockChangesLagged],
+    config=StrawberryConfig(scalar_map=SCALARS),
+    execution_context_class=JsonExecutor,
 )
 core: GraphQLSchema = schema._schema  # noqa: SLF001 (Strawberry gives no other way to graphql-core's schema)
 for type_ in core.type_map.values():

@@ -48,6 +48,19 @@ class Compiler:
             return self.listed(target, found, rows.order, lambda item: self.object(item, selected.fields))
         return found.add_columns(self.object(target, selected.fields))
 
+    def keyed(
+        self, type_name: str, fields: tuple[Selected, ...], key: str, keys: BindParameter[str]
+    ) -> Select[tuple[Any, str]]:
+        """The statement of some rows by their key: each key with its row's object, in no order."""
+        source = self.target(type_name)
+        item = JoinedRow(source.table, self.new_name("s"), source=source)
+        made, named = self.object(item, fields), getattr(item.columns, key)
+        conditions = [among(getattr(source.columns, key), keys)]
+        location_of = STORED[type_name].location_of
+        if self.visible is not None and location_of is not None:
+            conditions.append(self.sees(location_of(source.columns)))
+        return select(named, made).select_from(item.subquery(source.where(*conditions)))
+
     def object(self, row: Named, fields: tuple[Selected, ...]) -> ColumnElement[Any]:
         """The JSON object of one row."""
         return json_object([(child.key, self.value(row, child)) for child in fields])
@@ -61,7 +74,9 @@ class Compiler:
                 return printed(expression(row.columns, self.sees))
             case Leaf(expression):
                 return printed(expression(row.columns))
-            case Embedded(present):
+            case Embedded(None):
+                return self.object(row, selected.fields)
+            case Embedded(present) if present is not None:
                 return case((present(row.columns), self.object(row, selected.fields)))
             case Elements(column):
                 return self._elements(getattr(row.columns, column), selected)

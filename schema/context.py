@@ -11,6 +11,7 @@ from graphql.execution.values import VariableValues
 from storage.access import Credential, Scope
 from storage.changes import Origin
 from storage.database import Database
+from storage.hub import Hub
 
 if TYPE_CHECKING:
     from schema.operations import Operation
@@ -18,12 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Context:
-    """The database, and who asks. `make_origin()` is the origin of the changes the caller asks for."""
+    """The database, and who asks. `make_origin()` is the origin of the changes the caller asks for.
+
+    Subscriptions need the `hub`.
+    """
 
     database: Database
     credential: Credential
     make_origin: Callable[[], Origin]
     bulk_items_max: int = 1000
+    hub: Hub | None = None
     operation: Operation = field(init=False, repr=False)
     variables: VariableValues = field(init=False, repr=False)
 

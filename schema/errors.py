@@ -13,6 +13,7 @@ from storage.changes import Outcome
 from storage.errors import ErrorCode, InventoryError
 
 BAD_USER_INPUT = "BAD_USER_INPUT"
+FORBIDDEN = "FORBIDDEN"
 INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
 
 RENDERED = {

@@ -40,9 +40,9 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """An object made of columns of the same row; null when `present(row)` is false."""
+    """An object made of columns of the same row; null when `present(row)` is false, never without it."""
 
-    present: Callable[[Row], Condition]
+    present: Callable[[Row], Condition] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def column(name: str, description: str) -> Any:
     return leaf(lambda row: getattr(row, name), description)
 
 
-def embedded(present: Callable[[Row], Condition], description: str) -> Any:
+def embedded(present: Callable[[Row], Condition] | None, description: str) -> Any:
     """A field whose value is an object made of columns of the same row."""
     return strawberry.field(description=description, metadata={SOURCE: Embedded(present)})
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeVar
+from typing import Any, Concatenate, Final, Literal, NoReturn, ParamSpec, TypeVar
 
 import stamina
 from sqlalchemy import event
@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from storage import engine_errors
 from storage.errors import StorageUnavailableError
 from storage.readers import SQLITE_PRAGMAS, PostgresReader, Reader, SqliteReader
+from storage.wakeups import PostgresWakeups, SqliteWakeups, Wake, Wakeups
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,6 +41,13 @@ class Database:
         self._reader: Reader = (
             SqliteReader(str(self.url.database)) if self.name == "sqlite" else PostgresReader(self.url, connections_max)
         )
+        self._wakeups: Wakeups = (
+            SqliteWakeups(str(self.url.database))
+            if self.name == "sqlite"
+            else PostgresWakeups(_dsn(self.url), self._reader.fetch_text)
+        )
+        self.committed: list[Wake] = []
+        """To be called after each commit of this process. With any, other processes are told, too."""
         self._writer = asyncio.Lock()
 
     def __repr__(self) -> str:
@@ -47,6 +55,7 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
+        await self._wakeups.close()
         await self._reader.close()
         await self.engine.dispose()
 
@@ -57,6 +66,10 @@ class Database:
         Raises StorageUnavailableError when nothing can be written now.
         """
         result: T = await self._attempt(operation, args, kwargs, keep=True)
+        if self.committed:
+            for wake in self.committed:
+                wake()
+            self._wakeups.announce()
         return result
 
     async def rehearse(self, operation: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -111,6 +124,15 @@ class Database:
         with engine_errors.told():
             return await self._reader.fetch_text(sql, values)
 
+    async def fetch_rows(self, sql: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        """All rows of a statement, as fetch_text() has the one."""
+        with engine_errors.told():
+            return await self._reader.fetch_rows(sql, values)
+
+    async def watch(self, wake: Wake) -> NoReturn:
+        """Call `wake` whenever another process committed, until cancelled. Holds a connection of its own."""
+        await self._wakeups.watch(wake)
+
 
 @asynccontextmanager
 async def _first_come(lock: asyncio.Lock | None) -> AsyncIterator[None]:
@@ -120,6 +142,10 @@ async def _first_come(lock: asyncio.Lock | None) -> AsyncIterator[None]:
         return
     async with lock:
         yield
+
+
+def _dsn(url: URL) -> str:
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 def _driver_url(text: str) -> URL:

@@ -13,8 +13,9 @@ from starlette.routing import Route
 
 from gateway.authentication import bearer_token, header_token
 from gateway.body import BodyTooLargeError, read_body
-from gateway.graphql import callers, errors, requests, responses
-from gateway.graphql.refusals import METHOD_NOT_ALLOWED, PAYLOAD_TOO_LARGE, RefusedError
+from gateway.graphql import callers, errors, requests, responses, sse
+from gateway.graphql.refusals import METHOD_NOT_ALLOWED, NOT_ACCEPTABLE, PAYLOAD_TOO_LARGE, RefusedError
+from gateway.graphql.running import Caller
 from gateway.request_log import request_id_of
 from schema import operations
 from schema.operations import Operation
@@ -36,10 +37,18 @@ async def graphql(request: Request) -> Response:
 async def _answer(request: Request) -> Response:
     principal = await callers.authenticate(request.app, header_token(request) or bearer_token(request))
     asked = requests.of_body(request.headers.get("content-type", ""), await read_body(request))
+    accept = request.headers.get("accept", "")
+    caller = Caller(request.app, principal, request_id_of(request.scope))
+    if sse.is_wanted(accept, subscribes=False):
+        return sse.EventStream(request.app.state.open_streams, caller, asked)
     operation = operations.prepare(asked.query, asked.operation_name)
     if not isinstance(operation, Operation):
         return responses.of_result(request, ExecutionResult(None, list(operation)))
     callers.authorize(principal, operation)
+    if operation.is_subscription:
+        if sse.is_wanted(accept, subscribes=True):
+            return sse.EventStream(request.app.state.open_streams, caller, asked)
+        raise RefusedError(406, NOT_ACCEPTABLE, sse.HOW_TO_SUBSCRIBE)
     context = callers.context_of(request.app, principal, request_id_of(request.scope))
     result = await operations.execute(operation, context, asked.variables)
     if isinstance(result, bytes):

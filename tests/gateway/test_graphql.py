@@ -200,7 +200,7 @@ async def test_the_media_type_of_the_specification_is_used_for_those_who_accept_
         ({"query": "fragment F on Product { id }"}, "F"),
         ({"query": "query A { __typename } query B { __typename }"}, "Must provide operation name"),
         ({"query": "query A { __typename }", "operationName": "B"}, "Unknown operation named 'B'"),
-        ({"query": "subscription { x }"}, "subscription"),
+        ({"query": "subscription { x }"}, "on type 'Subscription'"),
         ({"query": "query($n: Int!) { products(first: $n) { totalCount } }"}, "$n"),
         ({"query": "query($n: Int!) { products(first: $n) { totalCount } }", "variables": {"n": 2**40}}, "$n"),
         ({"query": "{ " + "a: __typename " * 10_000 + "}"}, "too many tokens|more than"),
