@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from gateway import graphql, health, request_log
+from gateway import graphql, health, request_log, stopping
 from gateway import settings as settings_module
 from gateway.authentication import Authenticator
 from gateway.dialects import DIALECTS, PREFIXES
@@ -59,7 +59,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     gc.freeze()  # what start-up made stays: collections during requests need not look at it
     recording = asyncio.create_task(_record_use(app.state.authenticator))
     try:
-        yield
+        with stopping.first(app.state.open_streams.close):
+            yield
     finally:
         await app.state.open_streams.close()
         await app.state.hub.close()

@@ -51,7 +51,7 @@ async def answers(caller: Caller, asked: Asked) -> AsyncGenerator[list[str], Non
         if operation.is_subscription:
             stream = await operations.subscribe(operation, context, asked.variables)
             if isinstance(stream, ExecutionResult):
-                raise _not_executed(caller, stream.errors or (), executed=True)
+                raise _not_executed(caller, stream.errors or (), executed=was_executed(stream))
             async for texts in stream:
                 yield texts
             return

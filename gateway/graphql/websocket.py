@@ -126,7 +126,7 @@ class Connection:
             case "pong":
                 _members(message, "payload")
             case "subscribe":
-                self._subscribe(_id(message), message.get("payload"))
+                await self._subscribe(_id(message), message.get("payload"))
             case "complete":
                 if task := self._operations.pop(_id(message), None):
                     task.cancel()
@@ -147,7 +147,7 @@ class Connection:
         self._initialised = True
         await self._send({"type": "connection_ack"})
 
-    def _subscribe(self, operation_id: str, payload: Any) -> None:
+    async def _subscribe(self, operation_id: str, payload: Any) -> None:
         principal = self._stream.principal
         if principal is None:
             raise ClosedError(4401, "Unauthorized")
@@ -155,6 +155,11 @@ class Connection:
             raise ClosedError(4409, f"Subscriber for {operation_id} already exists")
         if not isinstance(payload, dict):
             raise ClosedError(4400, 'A "subscribe" message needs a "payload" with a "query".')
+        most = self._settings.subscriptions_per_connection_max
+        if len(self._operations) >= most:
+            refused = RefusedError(429, RATE_LIMITED, f"At most {most} operations run at once on one connection.")
+            await self._send({"id": operation_id, "type": "error", "payload": [refused.told]})
+            return
         self.started += 1
         caller = Caller(self._websocket.app, principal, f"{self._request_id}-{self.started}")
         running = asyncio.create_task(self._run(operation_id, payload, caller))
@@ -172,7 +177,6 @@ class Connection:
         identified = f'{{"id":{orjson.dumps(operation_id).decode()},"type":'
         send = self._websocket.send
         try:
-            self._check_number()
             asked = requests.of_members(payload)
             async with contextlib.aclosing(answers(caller, asked)) as given:
                 async for texts in given:
@@ -188,11 +192,6 @@ class Connection:
         self._operations.pop(operation_id, None)  # the client may use the id again as soon as it hears of the end
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
             await send({"type": "websocket.send", "text": last})
-
-    def _check_number(self) -> None:
-        if len(self._operations) > self._settings.subscriptions_per_connection_max:
-            message = f"At most {self._settings.subscriptions_per_connection_max} operations run on one connection."
-            raise RefusedError(429, RATE_LIMITED, message)
 
     async def _send(self, message: dict[str, Any]) -> None:
         await self._websocket.send_text(orjson.dumps(message).decode())

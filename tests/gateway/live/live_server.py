@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import orjson
@@ -42,9 +42,7 @@ async def serving(app: Starlette) -> AsyncIterator[Server]:
     server = Server(config)
     running = asyncio.create_task(server.serve(sockets=[listening]))
     try:
-        async with asyncio.timeout(PATIENCE_S):
-            while not server.started:
-                await asyncio.sleep(0.01)
+        await settled(lambda: server.started)
         yield server
     finally:
         server.should_exit = True
@@ -98,3 +96,10 @@ async def websocket(server: Server, key: str | None = None, **options: Any) -> A
         if key is not None:
             await client.initialise(key)
         yield client
+
+
+async def settled(condition: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():  # noqa: ASYNC110 (there is no event to wait for)
+            await asyncio.sleep(0.01)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from storage import inventory
 from storage.changes import AdjustQuantity
 from storage.database import Database
