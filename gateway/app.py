@@ -13,10 +13,13 @@ from starlette.middleware import Middleware
 from gateway import graphql, health, request_log, stopping
 from gateway import settings as settings_module
 from gateway.authentication import Authenticator
+from gateway.cors import Cors
 from gateway.dialects import DIALECTS, PREFIXES
 from gateway.dialects.dialect import mounts
 from gateway.dialects.wordpress import Addressing
+from gateway.graphql.admission import Admission
 from gateway.graphql.open_streams import OpenStreams
+from gateway.graphql.persisted import PersistedOperations
 from gateway.request_log import RequestLog
 from gateway.settings import Settings
 from storage import migrations
@@ -31,7 +34,11 @@ def create_app(settings: Settings | None = None) -> Starlette:
     """The whole gateway as an ASGI application. Without settings it reads the environment."""
     settings = settings or settings_module.load()
     request_log.configure(settings.log_level)
-    database = Database(settings.database_url.get_secret_value(), connections_max=settings.database_connections_max)
+    database = Database(
+        settings.database_url.get_secret_value(),
+        connections_max=settings.database_connections_max,
+        statement_seconds_max=settings.request_seconds_max,
+    )
     app = Starlette(
         routes=[*graphql.ROUTES, *health.ROUTES, *(mount for dialect in DIALECTS for mount in mounts(dialect))],
         middleware=[Middleware(RequestLog), Middleware(Addressing, prefixes=PREFIXES)],
@@ -48,6 +55,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
         streams_max=settings.streams_max,
         streams_per_key_max=settings.streams_per_key_max,
     )
+    app.state.cors = Cors(database, settings.cors_origins, cache_seconds=settings.key_cache_seconds)
+    app.state.admission = Admission(settings, PersistedOperations(database, settings))
     return app
 
 

@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from storage import change_feed, feed_entries
+from storage import change_feed, deadline, feed_entries
 from storage.database import Database
 from storage.errors import StorageUnavailableError
 from storage.feed_entries import FeedEntry
@@ -62,8 +62,8 @@ class Hub:
             if not self._tasks:
                 self._position = await self.database.read(change_feed.horizon)
                 self._tasks = [
-                    asyncio.create_task(self._read()),
-                    asyncio.create_task(self.database.watch(self._wake.set)),
+                    deadline.outliving(self._read()),
+                    deadline.outliving(self.database.watch(self._wake.set)),
                 ]
             self._followers[follower] = None
             return self._position

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
+from storage import deadline
 from storage.database import Database
 
 _KEPT_MAX: Final = 2_000
@@ -37,7 +38,7 @@ class SharedRead:
         if missing := [key for key in keys if key not in found]:
             self._asked.update(missing)
             if self._reading is None:
-                self._reading = asyncio.create_task(self._read())
+                self._reading = deadline.outliving(self._read())
                 self._reading.add_done_callback(_looked_at)
             found.update(await asyncio.shield(self._reading))
         return found

@@ -14,6 +14,8 @@ import aiosqlite
 import asyncpg
 import structlog
 
+from storage import deadline
+
 Wake = Callable[[], None]
 _CHANNEL: Final = "stockgate_changes"
 # A commit of its own, which need not be durable: NOTIFY inside the writers' transactions would make them queue
@@ -112,7 +114,7 @@ class PostgresWakeups:
     def announce(self) -> None:
         self._due.set()
         if self._announcing is None or self._announcing.done():
-            self._announcing = asyncio.get_running_loop().create_task(self._announce())
+            self._announcing = deadline.outliving(self._announce())
 
     async def _announce(self) -> None:
         while self._due.is_set():

@@ -17,7 +17,7 @@ import structlog
 
 from gateway.authentication import Authenticator, Principal
 from gateway.graphql.refusals import RATE_LIMITED, SERVICE_UNAVAILABLE, RefusedError
-from storage import access
+from storage import access, deadline
 from storage.database import Database
 from storage.errors import StorageUnavailableError
 
@@ -79,7 +79,7 @@ class OpenStreams:
         self._streams.add(stream)
         self._empty.clear()
         if self._verifying is None:
-            self._verifying = asyncio.create_task(self._verify())
+            self._verifying = deadline.outliving(self._verify())
         try:
             yield stream
         finally:

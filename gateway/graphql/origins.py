@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 from starlette.requests import HTTPConnection
 
 from gateway.authentication import Principal
+from gateway.cors import Cors
 from gateway.graphql.refusals import FORBIDDEN, RefusedError
-from gateway.settings import Settings
 
 
 def check(connection: HTTPConnection, principal: Principal) -> None:
@@ -16,9 +16,7 @@ def check(connection: HTTPConnection, principal: Principal) -> None:
     origin = connection.headers.get("origin")
     if origin is None:
         return
-    settings: Settings = connection.app.state.settings
-    own = principal.credential.origins
-    allowed = own if own is not None else settings.cors_origins
+    cors: Cors = connection.app.state.cors
     is_ours = urlsplit(origin).netloc == connection.headers.get("host")
-    if origin not in allowed and "*" not in allowed and not (is_ours and own is None):
+    if Cors.refuses(principal, origin) or not (is_ours or cors.allows(principal, origin)):
         raise RefusedError(403, FORBIDDEN, f"This API key is not for pages of {origin}.")

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Final
 
 import orjson
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from gateway.authentication import Principal
 from gateway.graphql import media_types
 from gateway.graphql.open_streams import Ending, OpenStream, OpenStreams
 from gateway.graphql.refusals import SERVICE_UNAVAILABLE, UNAUTHENTICATED
-from gateway.graphql.requests import Asked
-from gateway.graphql.running import Caller, NotExecutedError, answers
+from gateway.graphql.running import Answers, NotExecutedError
 
 EVENT_STREAM: Final = "text/event-stream"
 HOW_TO_SUBSCRIBE: Final = (
@@ -31,24 +31,24 @@ _HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # pr
 _CODES: Final = {Ending.REVOKED: UNAUTHENTICATED, Ending.STOPPING: SERVICE_UNAVAILABLE}
 
 
-def is_wanted(accept: str, *, subscribes: bool) -> bool:
-    """Whether to answer with events: when they are liked better than JSON, or listed at all by who subscribes.
-
-    Some clients list them for every query, and then cannot read them.
-    """
-    if subscribes:
-        return EVENT_STREAM in accept.lower() and media_types.preferred(accept, (EVENT_STREAM,)) is not None
+def is_wanted(accept: str) -> bool:
+    """Whether events are liked better than JSON. Some clients list them for every query, and cannot read them then."""
     return media_types.preferred(accept, (*media_types.ANSWERS, EVENT_STREAM)) == EVENT_STREAM
+
+
+def is_listed(accept: str) -> bool:
+    """Whether events are taken by name: `*/*` is what those send who expect JSON."""
+    return EVENT_STREAM in accept.lower() and media_types.preferred(accept, (EVENT_STREAM,)) is not None
 
 
 class EventStream(StreamingResponse):
     """The answers to an operation as server-sent events."""
 
-    def __init__(self, streams: OpenStreams, caller: Caller, asked: Asked) -> None:
+    def __init__(self, streams: OpenStreams, principal: Principal, given: Answers, headers: Mapping[str, str]) -> None:
         """Raises RefusedError when there are too many streams."""
         self._opened = contextlib.ExitStack()
-        self._events = _events(caller, asked, self._opened.enter_context(streams.open(caller.principal)))
-        super().__init__(self._events, headers=_HEADERS, media_type=EVENT_STREAM)
+        self._events = _events(given, self._opened.enter_context(streams.open(principal)))
+        super().__init__(self._events, headers={**headers, **_HEADERS}, media_type=EVENT_STREAM)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._opened:
@@ -56,9 +56,9 @@ class EventStream(StreamingResponse):
                 await super().__call__(scope, receive, send)
 
 
-async def _events(caller: Caller, asked: Asked, stream: OpenStream) -> AsyncGenerator[bytes, None]:
+async def _events(given: Answers, stream: OpenStream) -> AsyncGenerator[bytes, None]:
     yield _PING  # the headers go out at once
-    async with contextlib.aclosing(answers(caller, asked)) as given:
+    async with contextlib.aclosing(given):
         try:
             async for texts in _until_ended(given, stream):
                 yield b"".join(_event(text) for text in texts) if texts else _PING
@@ -70,7 +70,7 @@ async def _events(caller: Caller, asked: Asked, stream: OpenStream) -> AsyncGene
     yield _COMPLETE
 
 
-async def _until_ended(given: AsyncGenerator[list[str], None], stream: OpenStream) -> AsyncIterator[list[str]]:
+async def _until_ended(given: Answers, stream: OpenStream) -> AsyncIterator[list[str]]:
     """What is given until the server ends the stream; an empty list after a while without any."""
     ended = asyncio.create_task(stream.ended.wait())
     following: asyncio.Task[list[str] | None] | None = None

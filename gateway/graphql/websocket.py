@@ -19,10 +19,10 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gateway.authentication import bearer_token, header_token
-from gateway.graphql import callers, origins, requests
+from gateway.graphql import callers, media_types, origins
 from gateway.graphql.open_streams import Ending, OpenStream, OpenStreams
 from gateway.graphql.refusals import RATE_LIMITED, RefusedError
-from gateway.graphql.running import Caller, NotExecutedError, answers
+from gateway.graphql.running import Caller, NotExecutedError, answers_to_members
 from gateway.settings import Settings
 from storage.errors import StorageUnavailableError
 
@@ -170,21 +170,19 @@ class Connection:
         if self._operations.get(operation_id) is task:
             del self._operations[operation_id]
         if not task.cancelled() and (error := task.exception()):
-            log.error("operation failed", request_id=self._request_id, exc_info=error)
+            log.error("websocket failed", request_id=self._request_id, exc_info=error)
 
     async def _run(self, operation_id: str, payload: dict[str, Any], caller: Caller) -> None:
         """Answer one operation."""
         identified = f'{{"id":{orjson.dumps(operation_id).decode()},"type":'
         send = self._websocket.send
         try:
-            asked = requests.of_members(payload)
-            async with contextlib.aclosing(answers(caller, asked)) as given:
+            async with contextlib.aclosing(answers_to_members(caller, payload)) as given:
                 async for texts in given:
                     for text in texts:
                         await send({"type": "websocket.send", "text": f'{identified}"next","payload":{text}}}'})
-        except (NotExecutedError, RefusedError) as refused:
-            told = refused.errors if isinstance(refused, NotExecutedError) else [refused.told]
-            last = f'{identified}"error","payload":{orjson.dumps(told).decode()}}}'
+        except NotExecutedError as refused:
+            last = f'{identified}"error","payload":{orjson.dumps(refused.errors).decode()}}}'
         except WebSocketDisconnect:
             return
         else:
@@ -236,9 +234,7 @@ async def graphql(websocket: WebSocket) -> None:
                 await websocket.close(code, f"Subprotocol not acceptable: ask for {SUBPROTOCOL}.")
     except RefusedError as refused:
         code = refused.status
-        denial = Response(
-            orjson.dumps({"errors": [refused.told]}), code, refused.headers, media_type="application/json"
-        )
+        denial = Response(orjson.dumps({"errors": [refused.told]}), code, refused.headers, media_type=media_types.JSON)
         await websocket.send_denial_response(denial)
     except WebSocketDisconnect as gone:
         code = gone.code

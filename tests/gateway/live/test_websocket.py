@@ -52,7 +52,7 @@ WRONG_LATER: Final[list[tuple[list[Any], int, str]]] = [
 NOT_RUN: Final[list[tuple[str, Any, str, str]]] = [
     ("read", {"query": "{"}, "GRAPHQL_VALIDATION_FAILED", "Syntax Error"),
     ("read", {"query": "subscription { nothing }"}, "GRAPHQL_VALIDATION_FAILED", "Cannot query field"),
-    ("read", {"query": 7}, "BAD_USER_INPUT", "The body must be an object"),
+    ("read", {"query": 7}, "BAD_USER_INPUT", '"query" must be the operation'),
     ("read", {"query": SEQUENCES, "variables": []}, "BAD_USER_INPUT", '"variables" must be'),
     ("read", {"query": SEQUENCES, "variables": {"after": "x"}}, "GRAPHQL_VALIDATION_FAILED", "Variable '$after'"),
     ("read", {"query": SEQUENCES, "variables": {"after": -1}}, "BAD_USER_INPUT", "`afterSequence` must be 0"),
