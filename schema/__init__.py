@@ -6,8 +6,9 @@ import strawberry
 from graphql import GraphQLInputObjectType, GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
+from schema.errors import ERROR_TYPES
 from schema.executor import JsonExecutor
-from schema.mutation import Mutation
+from schema.mutations import Mutation
 from schema.operations import Operations, compiled_fields, read
 from schema.query import Query
 from schema.scalars import SCALARS
@@ -18,7 +19,7 @@ schema = strawberry.Schema(
     Query,
     Mutation,
     Subscription,
-    types=[StockChanged, StockChangesLagged],
+    types=[*ERROR_TYPES, StockChanged, StockChangesLagged],
     config=StrawberryConfig(scalar_map=SCALARS),
     execution_context_class=JsonExecutor,
 )

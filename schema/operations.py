@@ -41,6 +41,7 @@ from graphql.pyutils import Undefined
 from graphql.utilities import coerce_input_value
 from sqlalchemy import Dialect, Select, Text
 
+from schema.authorization import forbidden, scopes_needed
 from schema.compiler import Compiler
 from schema.context import Context
 from schema.cost import Costs
@@ -52,6 +53,7 @@ from schema.merging import FieldsMergeRule
 from schema.rows import HangsOn
 from schema.selection import Binding, Convert, Selected, Selector, Slot, structure_of
 from schema.sources import SOURCE, Relation
+from storage.access import Scope
 from storage.database import Database
 from storage.errors import DeadlineExceededError, StatementTooComplexError, StorageUnavailableError
 from storage.json_rows import json_text
@@ -132,6 +134,7 @@ class Operation:
     fragments: dict[str, FragmentDetails]
     signatures: list[Any]
     costs: Costs
+    scopes: Mapping[str, Scope]
     plans: dict[Any, Any] = field(default_factory=dict)
 
     @property
@@ -297,7 +300,8 @@ class Operations:
         }
         signatures = [get_variable_signature(self.schema, variable) for variable in node.variable_definitions or []]
         costs = Costs.of(self.schema, node, {name: details.definition for name, details in fragments.items()})
-        return Operation(self.schema, document, node, fragments, signatures, costs)
+        scopes = scopes_needed(self.schema, node, fragments)
+        return Operation(self.schema, document, node, fragments, signatures, costs, scopes)
 
     async def execute(
         self, operation: Operation, context: Context, raw_variables: Mapping[str, Any] | None
@@ -306,6 +310,8 @@ class Operations:
 
         Raises StorageUnavailableError or DeadlineExceededError when a query was not answered at all.
         """
+        if refusals := forbidden(operation.scopes, context):
+            return ExecutionResult(None, refusals)
         raw = dict(raw_variables or {})
         variables = operation.coerce(raw)
         if not isinstance(variables, VariableValues):
