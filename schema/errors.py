@@ -187,3 +187,8 @@ def of_error(error: InventoryError, wording: Wording = Wording()) -> UserError:
 def bad_input(message: str) -> GraphQLError:
     """A value that fits its type but cannot be meant."""
     return GraphQLError(message, extensions={"code": BAD_USER_INPUT})
+
+
+def forbidden(message: str) -> GraphQLError:
+    """What this caller may not ask, however it asks."""
+    return GraphQLError(message, extensions={"code": FORBIDDEN})

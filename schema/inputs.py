@@ -9,6 +9,7 @@ import strawberry
 from strawberry import UNSET as NOT_GIVEN
 
 from schema.ids import database_id
+from schema.sources import EXACT
 from schema.types.choices import ProductType
 from storage.changes import ItemKey, LocationKey
 
@@ -56,6 +57,27 @@ class ProductKeyInput:
         return ItemKey("gtin", self.gtin.value if self.gtin else "")
 
 
+@strawberry.input(name="Near", description="A point on the Earth, and how far around it to look.")
+class NearInput:
+    """Compiled by schema.types.availability."""
+
+    latitude: float = strawberry.field(description="Degrees north, from -90 to 90.")
+    longitude: float = strawberry.field(description="Degrees east, from -180 to 180.")
+    radius_km: float | None = strawberry.field(
+        default=NOT_GIVEN,
+        description="Only locations within so many kilometres, above 0 and at most 20,050. Without it all, and those "
+        "without coordinates last.",
+    )
+
+
+@strawberry.input(name="CartLine", description="One line of a cart.")
+class CartLineInput:
+    """Compiled by schema.types.availability."""
+
+    sku: str = strawberry.field(description="The SKU, in any case.")
+    quantity: int = strawberry.field(description="Units wanted, from 1 to 1,000,000,000.")
+
+
 @strawberry.input(description="A range of whole numbers; both ends belong to it.")
 class IntRange:
     """Read by conditions over slots."""
@@ -77,6 +99,7 @@ class ProductFilter:
     location: LocationKeyInput | None = strawberry.field(default=NOT_GIVEN, description="Stocked at this location.")
     on_hand: IntRange | None = strawberry.field(
         default=NOT_GIVEN,
+        metadata={EXACT: True},
         description="So many units on hand at one location: at `location` when that is given, else at any.",
     )
     updated_after: datetime | None = strawberry.field(default=NOT_GIVEN, description="Changed after this time.")
@@ -91,7 +114,9 @@ class StockLevelFilter:
     )
     product_ids: list[strawberry.ID] | None = strawberry.field(default=NOT_GIVEN, description="Of these products.")
     locations: list[LocationKeyInput] | None = strawberry.field(default=NOT_GIVEN, description="At these locations.")
-    on_hand: IntRange | None = strawberry.field(default=NOT_GIVEN, description="So many units on hand.")
+    on_hand: IntRange | None = strawberry.field(
+        default=NOT_GIVEN, metadata={EXACT: True}, description="So many units on hand."
+    )
     updated_after: datetime | None = strawberry.field(default=NOT_GIVEN, description="Changed after this time.")
 
 

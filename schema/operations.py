@@ -10,6 +10,7 @@ import asyncio
 import inspect
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
@@ -52,6 +53,7 @@ from schema.limits import Limits, check_document, check_text
 from schema.merging import FieldsMergeRule
 from schema.rows import HangsOn
 from schema.selection import Binding, Convert, Selected, Selector, Slot, structure_of
+from schema.sight import VIEWER, Sight
 from schema.sources import SOURCE, Relation
 from storage.access import Scope
 from storage.database import Database
@@ -66,7 +68,6 @@ _DOCUMENTS_MAX: Final = 500
 _REMEMBERED_MAX: Final = 50_000  # characters
 _RULES_IN_CIRCLES: Final = [rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule]
 _RULES: Final = [*_RULES_IN_CIRCLES, FieldsMergeRule]
-_VISIBLE: Final = ("viewer", "locations")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +114,15 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class EventPlan:
-    """How to read a subscription's events: rows by a key; and what is selected of the events that are no rows."""
+    """How to read a subscription's events: rows by a key, and what is selected of each type of event."""
 
     plan: Plan
-    others: Mapping[str, tuple[Selected, ...]]
+    fields: Mapping[str, tuple[Selected, ...]]
 
-    @staticmethod
-    def request(context: Context) -> dict[str, Any]:
-        """The values of the plan's parameters that are the same for all events of one subscriber."""
-        return _request(context, context.variables)
+    def values_of(self, context: Context, keys: list[Any], now: datetime) -> Sequence[Any]:
+        """The values of the plan's parameters for the rows with these keys, as a subscriber sees them at a time."""
+        request = _request(context, context.variables)
+        return self.plan.values({**request, VIEWER: {**request[VIEWER], "now": now}, "source": {"keys": keys}})
 
 
 @dataclass(slots=True)
@@ -192,7 +193,7 @@ class Operation:
         try:
             fields = {name: selector.below(_object_type(self.schema, name), details) for name in (type_name, *others)}
             keys = Slot(selector.bindings, ("source", "keys")).bind(json_text, type_=Text())
-            statement = _compiler(selector, context).keyed(type_name, fields.pop(type_name), key, keys)
+            statement = _compiler(selector, context).keyed(type_name, fields[type_name], key, keys)
             return EventPlan(Plan.of(statement, selector.bindings, context.database.engine.dialect), fields)
         except RecursionError:
             raise _too_deep() from None
@@ -211,7 +212,7 @@ class Operation:
             if name == "__typename":
                 plans.append((key, f'"{query_type.name}"'))
                 continue
-            if name.startswith("__"):
+            if name.startswith("__") or not isinstance(_source(query_type.fields[name]), Relation):
                 return None
             plans.append((key, self._plan(context, variables, query_type, details)))
         return plans
@@ -259,8 +260,7 @@ class _GivenBy:
 
 
 def _compiler(selector: Selector, context: Context) -> Compiler:
-    limited = context.visible_locations is not None
-    return Compiler(selector.bindings, Slot(selector.bindings, _VISIBLE) if limited else None)
+    return Compiler(Sight(selector.bindings, context.kind))
 
 
 class Operations:
@@ -316,7 +316,7 @@ class Operations:
         variables = operation.coerce(raw)
         if not isinstance(variables, VariableValues):
             return ExecutionResult(None, variables)
-        context.operation, context.variables = operation, variables
+        context.operation, context.variables, context.now = operation, variables, context.clock()
         if operation.is_query:
             answer = await self._read_short(operation, context, variables)
             if answer is not None:
@@ -336,7 +336,7 @@ class Operations:
         variables = operation.coerce(raw)
         if not isinstance(variables, VariableValues):
             return ExecutionResult(None, variables)
-        context.operation, context.variables = operation, variables
+        context.operation, context.variables, context.now = operation, variables, context.clock()
         name = operation.node.name.value if operation.node.name else None
         executor = Executor.build(
             self.schema, operation.document, context_value=context, raw_variable_values=raw, operation_name=name
@@ -374,6 +374,8 @@ async def _answers(source: AsyncGenerator[list[str], None], root: FieldNode) -> 
     try:
         async for texts in source:
             yield [f"{head}{text}{tail}" for text in texts]
+    except StatementTooComplexError:
+        raise located_error(_too_deep(), [root], [key]) from None
     except Exception as error:
         raise located_error(error, [root], [key]) from error
     finally:
@@ -399,12 +401,17 @@ async def _same(text: str) -> str:
 
 
 async def read(source: Any, info: GraphQLResolveInfo[Context], **_arguments: Any) -> orjson.Fragment | None:
-    """The resolver of every compiled field that the executor meets: a root field, or one of a payload."""
+    """The resolver of every compiled field that the executor meets: a root field, or one of a payload.
+
+    What hangs on a source that gives None is null.
+    """
     context: Context = info.context
     operation, variables = context.operation, context.variables
     key = _key(context, variables, tuple(part for part in info.path.as_list() if isinstance(part, str)))
     plan = operation.remembered(key, lambda: operation.plan(context, info, variables))
     given = source.given() if source is not None else {}
+    if given is None:
+        return None
     text = await plan.run(context.database, {**_request(context, variables), "source": given})
     return None if text is None else orjson.Fragment(text)
 
@@ -426,12 +433,12 @@ def _object_type(schema: GraphQLSchema, name: str) -> GraphQLObjectType:
 
 
 def _key(context: Context, variables: VariableValues, path: tuple[str, ...]) -> Any:
-    limited = context.visible_locations is not None
-    return (context.database.name, limited, path, structure_of(variables.coerced))
+    return (context.database.name, context.kind, path, structure_of(variables.coerced))
 
 
 def _request(context: Context, variables: VariableValues) -> dict[str, Any]:
-    return {"variables": variables.coerced, "viewer": {"locations": context.visible_locations}}
+    viewer = {"locations": context.visible_locations, "cap": context.credential.cap, "now": context.now}
+    return {"variables": variables.coerced, VIEWER: viewer}
 
 
 def _too_deep() -> GraphQLError:

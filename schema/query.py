@@ -5,20 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 import strawberry
+from strawberry import Info
 
 from schema.conditions import Given, at_one, sku_is
 from schema.connections import page
+from schema.context import Context
 from schema.errors import bad_input
 from schema.ids import database_id
 from schema.inputs import LedgerEntryFilter, ProductFilter, StockLevelFilter
 from schema.selection import Slot
 from schema.sources import Argument, Rows, Sees, many, one
 from schema.types import ledger_entry, product, stock_level
+from schema.types.availability import CART, AvailabilityFor, of_cart
 from schema.types.choices import ProductOrder
 from schema.types.ledger_entry import LedgerEntry
 from schema.types.location import Location
 from schema.types.product import Product
 from schema.types.stock_level import StockLevel
+from schema.types.viewer import Viewer
 from storage.changes import gtin14
 
 
@@ -79,10 +83,31 @@ class Query:
         """Stock levels, by product and location."""
         return Rows(stock_level.matching(row, filter or {}), [row.product_id, row.location_id])
 
-    @page(LedgerEntry, filter=_which(LedgerEntryFilter))
+    @page(LedgerEntry, exact=True, filter=_which(LedgerEntryFilter))
     def ledger_entries(_: Any, row: Any, filter: Given | None = None) -> Rows:
         """What changed, newest first."""
         return Rows(ledger_entry.matching(row, filter or {}), [row.sequence], descending=True)
+
+    @strawberry.field(description="What this API key is and may do.")  # type: ignore[untyped-decorator]
+    def viewer(self, info: Info[Context, None]) -> Viewer:
+        """Told by the Context."""
+        return Viewer.of(info.context)
+
+    @one(AvailabilityFor, limited=True, derives=True, **CART)
+    def availability_for(
+        _: Any,
+        _row: Any,
+        sees: Sees,
+        new_name: Any,
+        lines: Slot,
+        locations: Slot | None = None,
+        near: Given | None = None,
+    ) -> Rows:
+        """What may be promised of a whole cart: line by line, and the locations that can serve all of it.
+
+        Whether a line can be served is answered to every key, however exactly it sees quantities.
+        """
+        return of_cart(sees, new_name, lines, locations, near)
 
 
 def _only(kinds: tuple[str, ...], keys: Given) -> tuple[str, Slot]:

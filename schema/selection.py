@@ -7,18 +7,25 @@ in it as slots. So one tree, and the SQL compiled from it, serves every request 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from graphql import GraphQLObjectType, GraphQLSchema, OperationDefinitionNode, get_named_type, is_non_null_type
+from graphql import (
+    GraphQLInputObjectType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    get_named_type,
+    is_non_null_type,
+)
 from graphql.execution.collect_fields import FieldDetails, FragmentDetails, collect_subfields
 from graphql.execution.values import VariableValues, get_argument_values
 from sqlalchemy import BindParameter, bindparam
 from sqlalchemy.types import TypeEngine
 
-from schema.sources import SOURCE, Source
+from schema.sources import EXACT, SOURCE, Source
 
 Convert = Callable[[Any], Any]
 Binding = tuple["Slot", Convert | None]
@@ -55,7 +62,7 @@ class Slot:
 class Selected:
     """One selected field: its response key, where its value comes from, its arguments and what is selected of it.
 
-    `nullable` is what the schema says of it.
+    `nullable` is what the schema says of it. `exact` names what of its arguments tells exact quantities.
     """
 
     key: str
@@ -65,6 +72,7 @@ class Selected:
     arguments: dict[str, Any]
     fields: tuple[Selected, ...]
     nullable: bool = True
+    exact: tuple[str, ...] = ()
 
 
 def structure_of(value: Any) -> Any:
@@ -120,7 +128,9 @@ class Selector:
         declared = definition.extensions["strawberry-definition"]
         nullable = not is_non_null_type(definition.type)
         values = {_snake(name): self._slotted(value) for name, value in arguments.items()}
-        return Selected(key, node.name.value, returned.name, declared.metadata.get(SOURCE), values, children, nullable)
+        source = declared.metadata.get(SOURCE)
+        exact = tuple(part for name, value in arguments.items() for part in _exact(definition.args[name], name, value))
+        return Selected(key, node.name.value, returned.name, source, values, children, nullable, exact)
 
     def below(self, returned: GraphQLObjectType, details: list[FieldDetails]) -> tuple[Selected, ...]:
         """The trees below a field that returns this type, or one that this type is one of."""
@@ -136,6 +146,21 @@ class Selector:
         if value is None or isinstance(value, (bool, Enum, Slot)):
             return value
         return Slot(self.bindings, (), value)
+
+
+def _exact(place: Any, name: str, value: Any) -> Iterator[str]:
+    """The paths in an argument's value of what is marked EXACT."""
+    if value is None:
+        return
+    marked = place.extensions["strawberry-definition"].metadata.get(EXACT, False)
+    if marked is True or (marked and value in marked):
+        yield name
+    type_ = get_named_type(place.type)
+    if isinstance(type_, GraphQLInputObjectType):
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, Mapping):
+                for key, below in item.items():
+                    yield from _exact(type_.fields[key], f"{name}.{key}", below)
 
 
 def _filled(value: Any, values: Mapping[str, Any]) -> Any:

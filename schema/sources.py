@@ -8,12 +8,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, ForwardRef, TypeVar
+from datetime import datetime
+from enum import Enum
+from typing import Annotated, Any, Final, ForwardRef, Protocol, TypeVar
 
 import strawberry
-from sqlalchemy import ColumnElement, Table, Text
+from sqlalchemy import BindParameter, Column, ColumnElement, FromClause, MetaData, Select, Table, Text
+from sqlalchemy.types import TypeEngine
 from sqlmodel import SQLModel
 
+from storage.access import Visibility
 from storage.json_rows import member
 from storage.upsert import table_of
 
@@ -21,28 +25,53 @@ T = TypeVar("T", bound=type)
 Row = Any
 """One row of a table in SQL: its columns are attributes."""
 Condition = ColumnElement[bool]
-Sees = Callable[[ColumnElement[Any]], Condition]
-"""The condition that the caller may see what is at a location, given its id."""
 SOURCE: Final = "stockgate.source"
+EXACT: Final = "stockgate.exact"
+"""Marks arguments and input fields that tell exact quantities: True, or the set of choices that do."""
+
+
+class Sees(Protocol):
+    """What the caller may see, in the SQL of one statement."""
+
+    visibility: Visibility
+
+    def __call__(self, location_id: ColumnElement[Any]) -> Condition:
+        """Whether it may see what is at a location: the limit of a key that is limited to some."""
+
+    def row(self, type_name: str, row: Row) -> Condition:
+        """Whether it may see a row of a type: the limit, and for a public caller what customers may see."""
+
+    @property
+    def now(self) -> BindParameter[datetime]:
+        """The time of the request."""
+
+    @property
+    def cap(self) -> BindParameter[int]:
+        """The highest quantity that it is shown, when its visibility is CAPPED."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """A value of the row: `expression(row)`.
 
-    A `limited` one counts over locations: `expression(row, sees)`, where `sees(location_id)` is the condition that the
-    caller may see what is there.
+    A `limited` one depends on the caller: `expression(row, sees)`. An `exact` one is null to callers who do not see
+    quantities as they are.
     """
 
     expression: Callable[..., ColumnElement[Any]]
     limited: bool = False
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """An object made of columns of the same row; null when `present(row)` is false, never without it."""
+    """An object made of columns of the same row; null when `present(row)` is false.
+
+    Its fields also see what it `carries`, as columns.
+    """
 
     present: Callable[[Row], Condition] | None
+    carries: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +92,42 @@ class Through:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Which rows of a table, in which order. The last column of the order is unique."""
+    """Which rows of a table, in which order. The last column of the order is unique.
+
+    Rows of a derived type come `of` a FROM of their own, which may name the `shared` selects: those are computed once,
+    for these rows and for all below them. What the rows `carry` is there for their fields as if it were columns: values
+    as they are, and for an Outer() the column of the row that the relation hangs on.
+    """
 
     where: Sequence[Condition] = ()
     order: Sequence[ColumnElement[Any] | Through] = ()
     descending: bool = False
+    of: FromClause | Select[Any] | None = None
+    shared: Mapping[str, Select[Any]] = field(default_factory=dict)
+    carries: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outer:
+    """A column of the row that a relation hangs on, by name."""
+
+    column: str
 
 
 @dataclass(frozen=True, slots=True)
 class Relation:
     """Rows of another type: `rows(row, target, **arguments)`. `kind` says how they are given.
 
-    A `limited` one depends on what is at other locations: it gets `sees`, as a limited Leaf does.
+    A `limited` one depends on the caller: it gets `sees`, as a limited Leaf does. One that `derives` makes rows of its
+    own, and gets `new_name` to name its parts by. An `exact` one is refused to those who do not see quantities as they
+    are, and to public callers.
     """
 
     rows: Callable[..., Rows]
     kind: str
     limited: bool = False
+    derives: bool = False
+    exact: bool = False
 
 
 Source = Leaf | Embedded | Elements | Relation
@@ -88,10 +136,16 @@ ONE, MANY, PAGE = "one", "many", "page"
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The table behind a GraphQL type, and which of its rows a caller limited to some locations may see."""
+    """The table behind a GraphQL type, and which of its rows one may see.
+
+    A caller limited to some locations sees rows of those; a public one the rows that are `shown`. Rows of a derived
+    type are made by relations: of its table only the columns are real.
+    """
 
     table: Table
-    location_of: Callable[[Row], ColumnElement[Any]] | None = field(default=None)
+    location_of: Callable[[Row], ColumnElement[Any]] | None = None
+    shown: Callable[[Row], Condition] | None = None
+    is_derived: bool = False
 
 
 STORED: Final[dict[str, Stored]] = {}
@@ -99,30 +153,46 @@ STORED: Final[dict[str, Stored]] = {}
 
 
 def stored(
-    model: type[SQLModel], *, location_of: Callable[[Row], ColumnElement[Any]] | None = None
+    model: type[SQLModel],
+    *,
+    location_of: Callable[[Row], ColumnElement[Any]] | None = None,
+    shown: Callable[[Row], Condition] | None = None,
 ) -> Callable[[T], T]:
     """Class decorator: objects of this type are rows of that table."""
 
     def register(cls: T) -> T:
-        STORED[cls.__name__] = Stored(table_of(model), location_of)
+        STORED[cls.__name__] = Stored(table_of(model), location_of, shown)
         return cls
 
     return register
 
 
-def leaf(expression: Callable[..., ColumnElement[Any]], description: str, *, limited: bool = False) -> Any:
+def derived(**columns: TypeEngine[Any]) -> Callable[[T], T]:
+    """Class decorator: objects of this type are rows with these columns, made by the relations that lead to them."""
+
+    def register(cls: T) -> T:
+        table = Table(cls.__name__, MetaData(), *(Column(name, type_) for name, type_ in columns.items()))
+        STORED[cls.__name__] = Stored(table, is_derived=True)
+        return cls
+
+    return register
+
+
+def leaf(
+    expression: Callable[..., ColumnElement[Any]], description: str, *, limited: bool = False, exact: bool = False
+) -> Any:
     """A field whose value is an expression over the row's columns."""
-    return strawberry.field(description=description, metadata={SOURCE: Leaf(expression, limited)})
+    return strawberry.field(description=description, metadata={SOURCE: Leaf(expression, limited, exact)})
 
 
-def column(name: str, description: str) -> Any:
+def column(name: str, description: str, *, exact: bool = False) -> Any:
     """A field whose value is a column."""
-    return leaf(lambda row: getattr(row, name), description)
+    return leaf(lambda row: getattr(row, name), description, exact=exact)
 
 
-def embedded(present: Callable[[Row], Condition] | None, description: str) -> Any:
-    """A field whose value is an object made of columns of the same row."""
-    return strawberry.field(description=description, metadata={SOURCE: Embedded(present)})
+def embedded(present: Callable[[Row], Condition] | None, description: str, **carries: Any) -> Any:
+    """A field whose value is an object made of columns of the same row, and of what it carries."""
+    return strawberry.field(description=description, metadata={SOURCE: Embedded(present, carries)})
 
 
 def elements(name: str, description: str) -> Any:
@@ -137,25 +207,41 @@ def element(key: str, description: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """An argument of a field: its GraphQL type as Strawberry reads it, and its default."""
+    """An argument of a field: its GraphQL type as Strawberry reads it, and its default.
+
+    `exact` when it tells exact quantities, or the choices of it that do: for callers who do not see them it is refused.
+    Fields of input types say so by `metadata={EXACT: True}`.
+    """
 
     hint: Any
     description: str
     default: Any = strawberry.UNSET
+    exact: bool | frozenset[Enum] = False
 
 
-def one(returns: Any, **arguments: Argument) -> Callable[[Callable[..., Rows]], Any]:
+def one(
+    returns: Any, *, limited: bool = False, derives: bool = False, exact: bool = False, **arguments: Argument
+) -> Callable[[Callable[..., Rows]], Any]:
     """A field that is one row of another type, or null.
 
     Decorates the function that says which: of the row it hangs on, the row it leads to, and its arguments as slots.
     Its docstring is the field's description.
     """
-    return relation(ONE, returns, arguments)
+    return relation(ONE, returns, arguments, limited=limited, derives=derives, exact=exact)
 
 
-def many(of: Any, **arguments: Argument) -> Callable[[Callable[..., Rows]], Any]:
+def many(
+    of: Any,
+    *,
+    nullable: bool = False,
+    limited: bool = False,
+    derives: bool = False,
+    exact: bool = False,
+    **arguments: Argument,
+) -> Callable[[Callable[..., Rows]], Any]:
     """A field that is a list of rows of another type; decorates as one() does."""
-    return relation(MANY, list[of], arguments)
+    returns = list[of] | None if nullable else list[of]
+    return relation(MANY, returns, arguments, limited=limited, derives=derives, exact=exact)
 
 
 def elsewhere(type_name: str, module: str) -> Any:
@@ -164,7 +250,13 @@ def elsewhere(type_name: str, module: str) -> Any:
 
 
 def relation(
-    kind: str, returns: Any, arguments: Mapping[str, Argument], *, limited: bool = False
+    kind: str,
+    returns: Any,
+    arguments: Mapping[str, Argument],
+    *,
+    limited: bool = False,
+    derives: bool = False,
+    exact: bool = False,
 ) -> Callable[[Callable[..., Rows]], Any]:
     """What one(), many() and page() have in common."""
     parameters = [
@@ -172,7 +264,9 @@ def relation(
             name,
             inspect.Parameter.KEYWORD_ONLY,
             default=argument.default,
-            annotation=Annotated[argument.hint, strawberry.argument(description=argument.description)],
+            annotation=Annotated[
+                argument.hint, strawberry.argument(description=argument.description, metadata={EXACT: argument.exact})
+            ],
         )
         for name, argument in arguments.items()
     ]
@@ -186,6 +280,7 @@ def relation(
         resolver.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         resolver.__annotations__["return"] = returns
         description = inspect.cleandoc(rows.__doc__ or "")
-        return strawberry.field(resolver, description=description, metadata={SOURCE: Relation(rows, kind, limited)})
+        source = Relation(rows, kind, limited, derives, exact)
+        return strawberry.field(resolver, description=description, metadata={SOURCE: source})
 
     return decorate

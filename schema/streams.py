@@ -7,25 +7,31 @@ same with the same values.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 
 import orjson
-from graphql import GraphQLError, GraphQLResolveInfo
+from graphql import GraphQLResolveInfo
 
 from schema.context import Context
-from schema.errors import FORBIDDEN, bad_input
+from schema.errors import bad_input, forbidden
 from schema.operations import EventPlan, plan_events
 from schema.selection import Selected
 from storage import keys
 from storage.access import Visibility
-from storage.changes import ID_MAX, ItemKey, LocationKey, Refused
+from storage.changes import ID_MAX, ItemKey, LocationKey, Refused, is_storable, sku_key
 from storage.database import Database
 from storage.feed_entries import Wanted
 from storage.following import LaggedError, follow
 from storage.hub import Hub
 from storage.shared_reads import SharedRead
+from storage.watching import watch
 
 Events = AsyncGenerator[list[str], None]
+SKUS_MAX: Final = 250
+_CHANGED, _LAGGED, _AVAILABILITY = "StockChanged", "StockChangesLagged", "AvailabilityChangedEvent"
+_ANY_TIME: Final = datetime.min.replace(tzinfo=UTC)
+"""Readings are the same whenever they are made."""
 
 
 async def stock_changes(
@@ -37,14 +43,13 @@ async def stock_changes(
 ) -> Events:
     """`stockChanged`. Raises GraphQLError for what cannot be meant and for callers who may not see history."""
     if context.credential.is_public or context.credential.visibility is not Visibility.EXACT:
-        message = "This API key does not see exact quantities, so it may not follow `stockChanged`."
-        raise GraphQLError(message, extensions={"code": FORBIDDEN})
+        raise forbidden("`stockChanged` is not for this API key: it is for keys that see quantities as they are.")
     if after is not None and not 0 <= after <= ID_MAX:
         raise bad_input(f"`afterSequence` must be 0 or more, not {after}.")
     wanted = await _wanted(context, products, locations)
-    plan = plan_events(context, info, ("StockChanged", "sequence"), ("StockChangesLagged",))
-    read = _shared(_hub(context), plan, plan.request(context), keep=True)
-    return _stock_events(_hub(context), wanted, after, read, plan.others["StockChangesLagged"])
+    plan = plan_events(context, info, (_CHANGED, "sequence"), (_LAGGED,))
+    hub = _hub(context)
+    return _stock_events(hub, wanted, after, _shared(context, plan, keep=True), plan.fields[_LAGGED])
 
 
 async def _stock_events(
@@ -55,7 +60,36 @@ async def _stock_events(
             texts = await read.texts(sequences)
             yield [texts[sequence] for sequence in sequences if sequence in texts]
     except LaggedError as error:
-        yield [_plain("StockChangesLagged", lagged, {"sequence": error.sequence})]
+        yield [_plain(_LAGGED, lagged, {"sequence": error.sequence})]
+
+
+async def availability_changes(context: Context, info: GraphQLResolveInfo[Context], skus: Sequence[str]) -> Events:
+    """`availabilityChanged`. Raises GraphQLError for what cannot be meant."""
+    if not 1 <= len(skus) <= SKUS_MAX:
+        raise bad_input(f"`skus` must be 1 to {SKUS_MAX} SKUs, not {len(skus)}.")
+    if not all(sku and is_storable(sku) for sku in skus):
+        raise bad_input("`skus`: a SKU must not be empty, and must be text that can be stored.")
+    plan = plan_events(context, info, (_AVAILABILITY, "id"))
+    asked = {sku_key(sku): sku for sku in skus}
+    return _availability_events(_hub(context), asked, _shared(context, plan, keep=False), plan.fields[_AVAILABILITY])
+
+
+async def _availability_events(
+    hub: Hub, asked: Mapping[str, str], read: SharedRead, fields: tuple[Selected, ...]
+) -> Events:
+    """Only what differs from what was told before: of that the hashes are enough."""
+    told: dict[str, int] = {}
+    async for touched in watch(hub, asked):
+        texts = await read.texts([product_id for product_id in touched.values() if product_id is not None])
+        events = []
+        for sku, product_id in touched.items():
+            nothing = {"sku": asked[sku], "product": None, "availability": None}
+            text = texts.get(product_id) or _plain(_AVAILABILITY, fields, nothing)
+            if told.get(sku) != hash(text):
+                told[sku] = hash(text)
+                events.append(text)
+        if events:
+            yield events
 
 
 async def _wanted(
@@ -89,16 +123,16 @@ def _hub(context: Context) -> Hub:
     return context.hub
 
 
-def _shared(hub: Hub, plan: EventPlan, request: Mapping[str, Any], *, keep: bool) -> SharedRead:
+def _shared(context: Context, plan: EventPlan, *, keep: bool) -> SharedRead:
     """The reading of these events for everybody who selected the same with the same values."""
-
-    def values_of(named: list[Any]) -> Sequence[Any]:
-        return plan.plan.values({**request, "source": {"keys": named}})
-
-    alike = (plan.plan.sql, *values_of([]))
+    hub = _hub(context)
+    alike = (plan.plan.sql, *plan.values_of(context, [], _ANY_TIME))
     read = hub.shared.get(alike)
     if read is None:
-        read = hub.shared[alike] = SharedRead(hub.database, plan.plan.sql, values_of, keep=keep)
+        read = SharedRead(
+            hub.database, plan.plan.sql, lambda ids: plan.values_of(context, ids, context.clock()), keep=keep
+        )
+        hub.shared[alike] = read
     return read
 
 

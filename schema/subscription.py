@@ -11,6 +11,7 @@ from strawberry import Info, argument
 from schema import streams
 from schema.context import Context
 from schema.inputs import LocationKeyInput, ProductKeyInput, given
+from schema.types.availability_changed import AvailabilityChangedEvent
 from schema.types.stock_changed import StockChangedEvent
 from storage.changes import ItemKey
 
@@ -50,3 +51,15 @@ class Subscription:
         places = None if given(locations) is None else [location.to_key() for location in locations or ()]
         raw = info._raw_info  # noqa: SLF001 (Strawberry gives no other way to the fields that were selected)
         return await streams.stock_changes(info.context, raw, items, places, given(after_sequence))  # type: ignore[return-value]
+
+    @strawberry.subscription(  # type: ignore[untyped-decorator]
+        description="What may be promised of these products, as you may see it: first as it is now, then whenever it "
+        "changes. Of changes that follow one another within a tenth of a second only the last one is told."
+    )
+    async def availability_changed(
+        self,
+        info: Info[Context, None],
+        skus: Annotated[Sequence[str], argument(description=f"Their SKUs, in any case; at most {streams.SKUS_MAX}.")],
+    ) -> AsyncGenerator[AvailabilityChangedEvent, None]:
+        """Products whose selection reads otherwise than before."""
+        return await streams.availability_changes(info.context, info._raw_info, skus)  # type: ignore[return-value]  # noqa: SLF001

@@ -65,14 +65,14 @@ def these_levels(level: Any, keys: Any) -> Condition:
     return tuple_(level.product_id, level.location_id).in_(select(*members_of(rows_of(keys), _LEVEL_KEYS).values()))
 
 
-def on_hand_total(product_id: Any, sees: Any) -> ColumnElement[int | None]:
-    """Units on hand of a product and of its variations, over the active locations for which `sees(location_id)`."""
+def on_hand_total(product_id: Any, level_seen: Any) -> ColumnElement[int | None]:
+    """Units on hand of a product and of its variations, over the levels at active locations that may be seen."""
     level, item = table_of(StockLevel).alias("counted"), table_of(Product).alias("counted_item")
     location = table_of(Location).alias("counted_at")
     items = select(item.c.id).where(or_(item.c.id == product_id, item.c.parent_id == product_id))
     return (
         select(func.sum(level.c.on_hand).cast(BigInteger))
         .select_from(level.join(location, location.c.id == level.c.location_id))
-        .where(level.c.product_id.in_(items), location.c.active, sees(level.c.location_id))
+        .where(level.c.product_id.in_(items), location.c.active, level_seen(level.c))
         .scalar_subquery()
     )

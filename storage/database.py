@@ -138,7 +138,8 @@ class Database:
     async def fetch_rows(self, sql: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
         """All rows of a statement, as fetch_text() has the one."""
         with engine_errors.told():
-            return await self._reader.fetch_rows(sql, values)
+            async with deadline.Observed(_NOT_READ):
+                return await self._reader.fetch_rows(sql, values)
 
     async def watch(self, wake: Wake) -> NoReturn:
         """Call `wake` whenever another process committed, until cancelled. Holds a connection of its own."""

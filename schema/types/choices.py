@@ -39,6 +39,17 @@ class Backorders(Enum):
     YES = enum_value("yes", description="Below zero, silently.")
 
 
+@strawberry.enum(description="What may be promised of a product, in one word.")
+class AvailabilityStatus(Enum):
+    """A storage.availability.Status."""
+
+    IN_STOCK = enum_value("in_stock", description="More than the low-stock threshold.")
+    LOW_STOCK = enum_value("low_stock", description="Some, but no more than the low-stock threshold.")
+    BACKORDER = enum_value("backorder", description="None, but it may be ordered all the same.")
+    OUT_OF_STOCK = enum_value("out_of_stock", description="None.")
+    NOT_TRACKED = enum_value("not_tracked", description="Its stock is not counted: it may always be ordered.")
+
+
 @strawberry.enum(description="What kind of place a location is.")
 class LocationKind(Enum):
     """Who comes there."""

@@ -33,7 +33,7 @@ class StockChangeGroup:
     request_id: str = column("request_id", "The X-Request-Id of the request.")
     created_at: datetime = column("created_at", "When it was written.")
 
-    @many("LedgerEntry")
+    @many("LedgerEntry", exact=True)
     def entries(row: Any, entry: Any) -> Rows:
         """What it changed, in order."""
         return Rows([entry.group_id == row.id], [entry.sequence])

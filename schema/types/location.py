@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import strawberry
@@ -12,6 +13,7 @@ from schema.ids import node_id
 from schema.sources import Rows, column, elsewhere, embedded, leaf, stored
 from schema.types.choices import LocationKind
 from storage import tables
+from storage.visibility import is_open
 
 _StockLevel = elsewhere("StockLevel", "schema.types.stock_level")
 
@@ -32,7 +34,7 @@ def _has_address(row: Any) -> Any:
     return or_(*(getattr(row, name).is_not(None) for name in Address.__annotations__))
 
 
-@stored(tables.Location, location_of=lambda row: row.id)
+@stored(tables.Location, location_of=lambda row: row.id, shown=is_open)
 @strawberry.type(description="A place that holds stock: a store or a warehouse.")
 class Location:
     """A row of `location`."""
@@ -45,6 +47,8 @@ class Location:
     description: str = column("description", "What there is to say about it; empty when nothing is.")
     kind: LocationKind = leaf(lambda row: func.upper(row.kind), "Store or warehouse.")
     active: bool = column("active", "Whether its stock can be changed and sold.")
+    pickup: bool = column("pickup", "Whether customers may collect here.")
+    archived_at: datetime | None = column("archived_at", "When it was closed for good; null while it was not.")
     is_default: bool = column("is_default", "Whether it is the one that takes what names no location.")
     address: Address | None = embedded(_has_address, "Where it is; null when no part of it is known.")
     latitude: float | None = column("latitude", "Degrees north.")

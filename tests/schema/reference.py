@@ -236,6 +236,9 @@ class StockLevel(OfLevel):
     def id(self) -> str:
         return f"gid://stockgate/StockLevel/{self.product_id}-{self.location_id}"
 
+    def available(self) -> int | None:
+        return None if self.on_hand is None else self.on_hand - self.reserved - self.safety_stock
+
 
 class LedgerEntry(OfLevel):
     """One change of a level."""
