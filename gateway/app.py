@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from gateway import graphql, health, request_log, stopping
+from gateway import console, graphql, health, request_log, sdl, stopping
 from gateway import settings as settings_module
 from gateway.authentication import Authenticator
 from gateway.cors import Cors
@@ -40,7 +40,13 @@ def create_app(settings: Settings | None = None) -> Starlette:
         statement_seconds_max=settings.request_seconds_max,
     )
     app = Starlette(
-        routes=[*graphql.ROUTES, *health.ROUTES, *(mount for dialect in DIALECTS for mount in mounts(dialect))],
+        routes=[
+            *console.routes(settings),  # before GraphQL: of GET /graphql it takes what browsers ask
+            *graphql.ROUTES,
+            *sdl.ROUTES,
+            *health.ROUTES,
+            *(mount for dialect in DIALECTS for mount in mounts(dialect)),
+        ],
         middleware=[Middleware(RequestLog), Middleware(Addressing, prefixes=PREFIXES)],
         lifespan=_lifespan,
     )

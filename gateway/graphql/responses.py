@@ -43,7 +43,7 @@ def response(media_type: str, body: bytes, *, status: int = 200, headers: Mappin
 
 
 def of_bytes(
-    answer: bytes, media_type: str, *, extensions: Mapping[str, Any] | None, headers: Mapping[str, str]
+    answer: bytes, media_type: str, *, extensions: Mapping[str, Any] | None, headers: Mapping[str, str] | None
 ) -> Response:
     """An answer that is encoded already; extensions are appended to it."""
     if extensions:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final
 
 import orjson
@@ -44,11 +44,11 @@ def is_listed(accept: str) -> bool:
 class EventStream(StreamingResponse):
     """The answers to an operation as server-sent events."""
 
-    def __init__(self, streams: OpenStreams, principal: Principal, given: Answers, headers: Mapping[str, str]) -> None:
+    def __init__(self, streams: OpenStreams, principal: Principal, given: Answers) -> None:
         """Raises RefusedError when there are too many streams."""
         self._opened = contextlib.ExitStack()
         self._events = _events(given, self._opened.enter_context(streams.open(principal)))
-        super().__init__(self._events, headers={**headers, **_HEADERS}, media_type=EVENT_STREAM)
+        super().__init__(self._events, headers=_HEADERS, media_type=EVENT_STREAM)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._opened:

@@ -58,7 +58,7 @@ NOT_RUN: Final[list[tuple[str, Any, str, str]]] = [
     ("read", {"query": SEQUENCES, "variables": {"after": -1}}, "BAD_USER_INPUT", "`afterSequence` must be 0"),
     ("read", {"query": MUTATION}, "FORBIDDEN", "This API key does not have the scope `write`."),
     ("write", {"query": SEQUENCES}, "FORBIDDEN", "This API key does not have the scope `read`."),
-    ("storefront", {"query": SEQUENCES}, "FORBIDDEN", "This API key does not see exact quantities"),
+    ("storefront", {"query": SEQUENCES}, "FORBIDDEN", "`stockChanged` is not for this API key"),
     (
         "read",
         {"query": 'subscription { stockChanged(skus: ["SKU-1", "NO"]) { sequence } }'},
