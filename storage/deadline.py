@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import math
-from contextvars import ContextVar
+from collections.abc import Coroutine
+from contextvars import Context, ContextVar
 from types import TracebackType
-from typing import Final
+from typing import Any, Final, TypeVar
 from weakref import WeakKeyDictionary
 
 from storage.errors import DeadlineExceededError
 
+T = TypeVar("T")
 _AT: Final[ContextVar[float | None]] = ContextVar("deadline", default=None)
 """On the event loop's clock."""
 LATE_S_MAX: Final = 0.05
@@ -40,6 +42,11 @@ def left() -> float:
     """Seconds until the deadline; endless without one."""
     at = _AT.get()
     return math.inf if at is None else at - asyncio.get_running_loop().time()
+
+
+def outliving(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """A task that goes on after the request that happens to start it: it knows nothing of it, nor of its deadline."""
+    return asyncio.get_running_loop().create_task(work, context=Context())
 
 
 class Observed:
