@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Select, Text, case, literal_column, select, true
+from sqlalchemy import BindParameter, ColumnElement, Integer, Select, Text, case, literal_column, select, true
 
-from schema import paging
+from schema import feed, nodes, paging
 from schema.rows import HangsOn, JoinedRow, Named
 from schema.selection import Binding, Selected, Slot
-from schema.sources import MANY, ONE, PAGE, STORED, Condition, Elements, Embedded, Leaf, Relation, Rows, Through
-from storage.json_rows import among, json_text, rows_of
-from storage.json_sql import json_aggregate, json_object, printed
+from schema.sources import MANY, ONE, STORED, Condition, Elements, Embedded, Leaf, Of, Relation, Rows, Through
+from storage.json_rows import among, json_text, member, rows_of
+from storage.json_sql import json_aggregate, json_object, json_or_null, printed
 from storage.upsert import table_of
 
 
@@ -39,8 +39,17 @@ class Compiler:
         """
         relation = selected.source
         assert isinstance(relation, Relation)  # noqa: S101 (whatever else there is has no rows of its own)
-        if relation.kind == PAGE:
-            return paging.page(self, row, selected, relation)
+        match relation.kind:
+            case "page":
+                return paging.page(self, row, selected, relation)
+            case "each":
+                return self._each(selected, relation)
+            case "node":
+                return nodes.node(self, selected, relation)
+            case "nodes":
+                return nodes.nodes(self, selected, relation)
+            case "feed":
+                return feed.page(self, selected)
         target = self.target(selected.type_name)
         rows = self.rows(relation, row, target.columns, selected.type_name, selected.arguments)
         found = target.where(*rows.where)
@@ -59,8 +68,10 @@ class Compiler:
                 return self.typename(selected)
             case Leaf(expression, limited=True):
                 return printed(expression(row.columns, self.sees))
+            case Leaf(expression, of=Of() as other):
+                return self._leaf_of(row, other, expression)
             case Leaf(expression):
-                return printed(expression(row.columns))
+                return printed(expression(row.columns, **selected.arguments))
             case Embedded(present):
                 return case((present(row.columns), self.object(row, selected.fields)))
             case Elements(column):
@@ -85,6 +96,63 @@ class Compiler:
         sorting: ColumnElement[Any] = getattr(join.source.columns, column.column)
         return sorting
 
+    def _leaf_of(self, row: Named, of: Of, expression: Callable[..., ColumnElement[Any]]) -> ColumnElement[Any]:
+        """A value of the one row of another table to which this row leads."""
+        if isinstance(row, JoinedRow):
+            source = row.source
+            assert source is not None  # noqa: S101 (what is joined is joined to something)
+            join = row.join(table_of(of.model), self.new_name("j"), lambda other: [of.on(source.columns, other)])
+            return printed(expression(join.row.columns))
+        other = Named(table_of(of.model), self.new_name("t"))
+        found = other.where(of.on(row.columns, other.columns))
+        return found.add_columns(printed(expression(other.columns))).scalar_subquery()
+
+    def _each(self, selected: Selected, relation: Relation) -> Select[Any]:
+        """For each element of the relation's list the one row that it names, or null."""
+        assert relation.over is not None  # noqa: S101 (a list is over something)
+        arguments = dict(selected.arguments)
+        document = arguments.pop(relation.over.argument).bind(relation.over.elements, type_=Text())
+        below = replace(selected, fields=tuple(_inheriting(child, arguments) for child in selected.fields))
+        return self.in_order_of(document, below, relation, lambda _of, element, _target: {"element": element})
+
+    def in_order_of(
+        self,
+        document: BindParameter[str],
+        selected: Selected,
+        relation: Relation,
+        arguments: Callable[[Selected, Any, Any], dict[str, Any]],
+    ) -> Select[Any]:
+        """For each element of a JSON list the one row that it names, in their order `n`; null where there is none.
+
+        What is selected is an object, or of an interface: then one for each type of it is looked for.
+        """
+        name = self.new_name("e")
+        elements = Named(rows_of(document, name), name)
+
+        def value(item: JoinedRow) -> ColumnElement[Any]:
+            return json_or_null(case(*(self._named_by(item, elements, of, relation, arguments) for of in types)))
+
+        types = selected.types or (selected,)
+        found = select().select_from(elements.table)
+        return self.listed(elements, found, [member(elements.columns.value, "n", Integer())], value)
+
+    def _named_by(
+        self,
+        item: JoinedRow,
+        elements: Named,
+        of: Selected,
+        relation: Relation,
+        arguments: Callable[[Selected, Any, Any], dict[str, Any]],
+    ) -> tuple[ColumnElement[bool], ColumnElement[Any]]:
+        """Whether an element names a row of that type, and the row as an object."""
+
+        def on(target: Any) -> Sequence[Condition]:
+            return self.rows(relation, None, target, of.type_name, arguments(of, elements.columns, target)).where
+
+        stored = STORED[of.type_name]
+        join = item.join(stored.table, self.new_name("j"), on)
+        return getattr(join.row.columns, stored.keys[0]).is_not(None), self.object(join.row, of.fields)
+
     def _joined(self, row: JoinedRow, selected: Selected, relation: Relation) -> ColumnElement[Any]:
         """The one row that a relation leads to, as an object; null when there is none."""
 
@@ -93,7 +161,8 @@ class Compiler:
 
         join = row.join(STORED[selected.type_name].table, self.new_name("j"), on)
         found = self.object(join.row, selected.fields)
-        return case((join.row.columns.id.is_not(None), found)) if selected.nullable else found
+        key = getattr(join.row.columns, STORED[selected.type_name].keys[0])
+        return case((key.is_not(None), found)) if selected.nullable else found
 
     def _elements(self, document: ColumnElement[Any], selected: Selected) -> ColumnElement[Any]:
         name = self.new_name("e")
@@ -111,10 +180,10 @@ class Compiler:
         """The relation's rows, less those the caller may not see."""
         limits = {"sees": self.sees} if relation.limited else {}
         rows = relation.rows(row and row.columns, target, **limits, **arguments)
-        location_of = STORED[type_name].location_of
-        if self.visible is None or location_of is None:
+        seen = STORED[type_name].seen
+        if self.visible is None or seen is None:
             return rows
-        return Rows([*rows.where, self.sees(location_of(target))], rows.order, descending=rows.descending)
+        return Rows([*rows.where, seen(target, self.sees)], rows.order, descending=rows.descending)
 
     def sees(self, location_id: ColumnElement[Any]) -> Condition:
         """Whether the caller may see what is at that location."""
@@ -132,3 +201,11 @@ class Compiler:
     def new_name(self, kind: str) -> str:
         """A name that no other part of the statement has."""
         return f"{kind}{next(self.numbers)}"
+
+
+def _inheriting(selected: Selected, arguments: dict[str, Any]) -> Selected:
+    """A field with the arguments of the list it is in, as far as it takes them over."""
+    if not isinstance(selected.source, Relation) or not selected.source.inherits:
+        return selected
+    inherited = {name: arguments[name] for name in selected.source.inherits if name in arguments}
+    return replace(selected, arguments={**inherited, **selected.arguments})

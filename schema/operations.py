@@ -34,6 +34,7 @@ from graphql.pyutils import Undefined
 from graphql.utilities import coerce_input_value
 from sqlalchemy import Dialect, Select
 
+from schema import feed
 from schema.compiler import Compiler
 from schema.context import Context
 from schema.errors import bad_input
@@ -41,6 +42,7 @@ from schema.executor import JsonExecutor
 from schema.rows import HangsOn
 from schema.selection import Binding, Convert, Selector, Slot, structure_of
 from schema.sources import SOURCE, Relation
+from storage import change_feed
 from storage.database import Database
 from storage.errors import StatementTooComplexError
 
@@ -58,6 +60,8 @@ class Plan:
 
     sql: str
     parameters: tuple[tuple[Slot | None, Convert | None, Any], ...]
+    follows: bool = False
+    """Whether it reads the change feed: up to the horizon, which is asked for first."""
 
     @classmethod
     def of(cls, statement: Select[Any], bindings: Mapping[str, Binding], dialect: Dialect) -> Plan:
@@ -71,7 +75,8 @@ class Plan:
             parameters.append(
                 (slot, convert, process) if slot else (None, None, process(constant) if process else constant)
             )
-        return cls(compiled.string, tuple(parameters))
+        follows = any(slot is not None and slot.path == feed.HORIZON for slot, _, _ in parameters)
+        return cls(compiled.string, tuple(parameters), follows)
 
     def values(self, request: Mapping[str, Any]) -> list[Any]:
         """The parameters' values in one request. Raises GraphQLError for a value that cannot be meant."""
@@ -88,6 +93,8 @@ class Plan:
 
     async def run(self, database: Database, request: Mapping[str, Any]) -> str | None:
         """The JSON of the field; None when it is null. Raises GraphQLError for what the database cannot be asked."""
+        if self.follows:
+            request = {**request, "feed": {"horizon": await change_feed.complete_up_to(database)}}
         try:
             return await database.fetch_text(self.sql, self.values(request))
         except StatementTooComplexError:

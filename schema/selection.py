@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from graphql import GraphQLObjectType, GraphQLSchema, OperationDefinitionNode, get_named_type, is_non_null_type
+from graphql import (
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    get_named_type,
+    is_non_null_type,
+)
 from graphql.execution.collect_fields import FieldDetails, FragmentDetails, collect_subfields
 from graphql.execution.values import VariableValues, get_argument_values
 from sqlalchemy import BindParameter, bindparam
@@ -55,7 +62,8 @@ class Slot:
 class Selected:
     """One selected field: its response key, where its value comes from, its arguments and what is selected of it.
 
-    `nullable` is what the schema says of it.
+    `nullable` is what the schema says of it. What is selected of an interface is in `types`, once for each type that it
+    may turn out to be.
     """
 
     key: str
@@ -65,6 +73,7 @@ class Selected:
     arguments: dict[str, Any]
     fields: tuple[Selected, ...]
     nullable: bool = True
+    types: tuple[Selected, ...] = ()
 
 
 def structure_of(value: Any) -> Any:
@@ -114,16 +123,23 @@ class Selector:
         definition = parent.fields[node.name.value]
         arguments = get_argument_values(definition, node, self.variables)
         returned = get_named_type(definition.type)
-        children: tuple[Selected, ...] = ()
-        if isinstance(returned, GraphQLObjectType):
-            grouped = collect_subfields(
-                self.schema, self.fragments, self.variables, self.operation, returned, details
-            ).grouped_field_set
-            children = tuple(self.select(returned, below) for below in grouped.values())
         declared = definition.extensions["strawberry-definition"]
         nullable = not is_non_null_type(definition.type)
         values = {_snake(name): self._slotted(value) for name, value in arguments.items()}
-        return Selected(key, node.name.value, returned.name, declared.metadata.get(SOURCE), values, children, nullable)
+        below = self._below(returned, details) if isinstance(returned, GraphQLObjectType) else ()
+        selected = Selected(key, node.name.value, returned.name, declared.metadata.get(SOURCE), values, below, nullable)
+        if not isinstance(returned, GraphQLInterfaceType):
+            return selected
+        possible = self.schema.get_possible_types(returned)
+        types = (replace(selected, type_name=type_.name, fields=self._below(type_, details)) for type_ in possible)
+        return replace(selected, types=tuple(types))
+
+    def _below(self, type_: GraphQLObjectType, details: list[FieldDetails]) -> tuple[Selected, ...]:
+        """What is selected of an object of that type."""
+        grouped = collect_subfields(
+            self.schema, self.fragments, self.variables, self.operation, type_, details
+        ).grouped_field_set
+        return tuple(self.select(type_, below) for below in grouped.values())
 
     def _slotted(self, value: Any) -> Any:
         """Literals become constants; objects keep their keys; slots, switches, choices and nulls stay."""

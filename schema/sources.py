@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, ForwardRef, TypeVar
 
 import strawberry
-from sqlalchemy import ColumnElement, Table, Text
+from sqlalchemy import ColumnElement, FromClause, Text
 from sqlmodel import SQLModel
 
 from storage.json_rows import member
@@ -28,14 +28,23 @@ SOURCE: Final = "stockgate.source"
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A value of the row: `expression(row)`.
+    """A value of the row: `expression(row, **arguments)`.
 
     A `limited` one counts over locations: `expression(row, sees)`, where `sees(location_id)` is the condition that the
-    caller may see what is there.
+    caller may see what is there. One `of` another table is a value of the row there that this row leads to.
     """
 
     expression: Callable[..., ColumnElement[Any]]
     limited: bool = False
+    of: Of | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Of:
+    """Another table, and which of its rows a row leads to: one for which `on(row, other)`."""
+
+    model: type[SQLModel]
+    on: Callable[[Row, Row], Condition]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +71,19 @@ class Through:
 
 
 @dataclass(frozen=True, slots=True)
+class Key:
+    """Sort by an expression, which is never NULL. Cursors know it by its name."""
+
+    name: str
+    expression: ColumnElement[Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Rows:
-    """Which rows of a table, in which order. The last column of the order is unique."""
+    """Which rows of a table, in which order. The last columns of the order tell rows apart."""
 
     where: Sequence[Condition] = ()
-    order: Sequence[ColumnElement[Any] | Through] = ()
+    order: Sequence[ColumnElement[Any] | Key | Through] = ()
     descending: bool = False
 
 
@@ -74,24 +91,39 @@ class Rows:
 class Relation:
     """Rows of another type: `rows(row, target, **arguments)`. `kind` says how they are given.
 
-    A `limited` one depends on what is at other locations: it gets `sees`, as a limited Leaf does.
+    A `limited` one depends on what is at other locations: it gets `sees`, as a limited Leaf does. What it `inherits`
+    are arguments of the list that it is in.
     """
 
     rows: Callable[..., Rows]
     kind: str
     limited: bool = False
+    inherits: tuple[str, ...] = ()
+    over: Over | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """The argument whose elements a list follows, and what makes one JSON list of objects of them, numbered by `n`."""
+
+    argument: str
+    elements: Callable[[Any], str]
 
 
 Source = Leaf | Embedded | Elements | Relation
-ONE, MANY, PAGE = "one", "many", "page"
+ONE, MANY, PAGE, EACH, NODE, NODES, FEED = "one", "many", "page", "each", "node", "nodes", "feed"
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The table behind a GraphQL type, and which of its rows a caller limited to some locations may see."""
+    """The table behind a GraphQL type, and which of its rows a caller limited to some locations may see.
 
-    table: Table
-    location_of: Callable[[Row], ColumnElement[Any]] | None = field(default=None)
+    `keys` are the columns of which its node id is made; none of them is NULL.
+    """
+
+    table: FromClause
+    seen: Callable[[Row, Sees], Condition] | None = field(default=None)
+    keys: tuple[str, ...] = ("id",)
 
 
 STORED: Final[dict[str, Stored]] = {}
@@ -99,12 +131,19 @@ STORED: Final[dict[str, Stored]] = {}
 
 
 def stored(
-    model: type[SQLModel], *, location_of: Callable[[Row], ColumnElement[Any]] | None = None
+    model: type[SQLModel] | FromClause,
+    *,
+    location_of: Callable[[Row], ColumnElement[Any]] | None = None,
+    seen: Callable[[Row, Sees], Condition] | None = None,
+    keys: tuple[str, ...] = ("id",),
 ) -> Callable[[T], T]:
-    """Class decorator: objects of this type are rows of that table."""
+    """Class decorator: objects of this type are rows of that table. Of those `location_of` tells where they are."""
+    if location_of is not None:
+        seen = lambda row, sees: sees(location_of(row))  # noqa: E731 (short)
+    table = model if isinstance(model, FromClause) else table_of(model)
 
     def register(cls: T) -> T:
-        STORED[cls.__name__] = Stored(table_of(model), location_of)
+        STORED[cls.__name__] = Stored(table, seen, keys)
         return cls
 
     return register
@@ -118,6 +157,16 @@ def leaf(expression: Callable[..., ColumnElement[Any]], description: str, *, lim
 def column(name: str, description: str) -> Any:
     """A field whose value is a column."""
     return leaf(lambda row: getattr(row, name), description)
+
+
+def column_of(of: Of, name: str, description: str) -> Any:
+    """A field whose value is a column of the row of another table to which this row leads."""
+    return leaf_of(of, lambda row: getattr(row, name), description)
+
+
+def leaf_of(of: Of, expression: Callable[[Row], ColumnElement[Any]], description: str) -> Any:
+    """A field whose value is an expression over the columns of the row of another table to which this row leads."""
+    return strawberry.field(description=description, metadata={SOURCE: Leaf(expression, of=of)})
 
 
 def embedded(present: Callable[[Row], Condition], description: str) -> Any:
@@ -153,9 +202,26 @@ def one(returns: Any, **arguments: Argument) -> Callable[[Callable[..., Rows]], 
     return relation(ONE, returns, arguments)
 
 
-def many(of: Any, **arguments: Argument) -> Callable[[Callable[..., Rows]], Any]:
+def many(of: Any, *, inherits: tuple[str, ...] = (), **arguments: Argument) -> Callable[[Callable[..., Rows]], Any]:
     """A field that is a list of rows of another type; decorates as one() does."""
-    return relation(MANY, list[of], arguments)
+    return relation(MANY, list[of], arguments, inherits=inherits)
+
+
+def each(of: Any, over: Over, **arguments: Argument) -> Callable[[Callable[..., Rows]], Any]:
+    """A field that is a list of rows of another type: one, or null, for each element of an argument, in its order.
+
+    Decorates the function that says which: of nothing, the row, and the `element` with the JSON object in its `value`.
+    """
+    return relation(EACH, list[of | None], arguments, over=over)
+
+
+def value(returns: Any, **arguments: Argument) -> Callable[[Callable[..., ColumnElement[Any]]], Any]:
+    """A field whose value is an expression over the row's columns and arguments, given as slots; decorates as one()."""
+
+    def decorate(expression: Callable[..., ColumnElement[Any]]) -> Any:
+        return _declared(expression, returns, arguments, Leaf(expression))
+
+    return decorate
 
 
 def elsewhere(type_name: str, module: str) -> Any:
@@ -164,9 +230,24 @@ def elsewhere(type_name: str, module: str) -> Any:
 
 
 def relation(
-    kind: str, returns: Any, arguments: Mapping[str, Argument], *, limited: bool = False
+    kind: str,
+    returns: Any,
+    arguments: Mapping[str, Argument],
+    *,
+    limited: bool = False,
+    inherits: tuple[str, ...] = (),
+    over: Over | None = None,
 ) -> Callable[[Callable[..., Rows]], Any]:
     """What one(), many() and page() have in common."""
+
+    def decorate(rows: Callable[..., Rows]) -> Any:
+        return _declared(rows, returns, arguments, Relation(rows, kind, limited, inherits, over))
+
+    return decorate
+
+
+def _declared(function: Callable[..., Any], returns: Any, arguments: Mapping[str, Argument], source: Source) -> Any:
+    """A field that takes arguments, as Strawberry declares it: named and described as the function is."""
     parameters = [
         inspect.Parameter(
             name,
@@ -177,15 +258,12 @@ def relation(
         for name, argument in arguments.items()
     ]
 
-    def decorate(rows: Callable[..., Rows]) -> Any:
-        def resolver(*_args: Any, **_kwargs: Any) -> Any:
-            raise AssertionError("compiled into SQL, never resolved")
+    def resolver(*_args: Any, **_kwargs: Any) -> Any:
+        raise AssertionError("compiled into SQL, never resolved")
 
-        resolver.__signature__ = inspect.Signature(parameters, return_annotation=returns)  # type: ignore[attr-defined]
-        resolver.__module__, resolver.__name__ = rows.__module__, rows.__name__
-        resolver.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        resolver.__annotations__["return"] = returns
-        description = inspect.cleandoc(rows.__doc__ or "")
-        return strawberry.field(resolver, description=description, metadata={SOURCE: Relation(rows, kind, limited)})
-
-    return decorate
+    resolver.__signature__ = inspect.Signature(parameters, return_annotation=returns)  # type: ignore[attr-defined]
+    resolver.__module__, resolver.__name__ = function.__module__, function.__name__
+    resolver.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    resolver.__annotations__["return"] = returns
+    description = inspect.cleandoc(function.__doc__ or "")
+    return strawberry.field(resolver, description=description, metadata={SOURCE: source})

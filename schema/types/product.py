@@ -9,9 +9,24 @@ from typing import Any
 import strawberry
 from sqlalchemy import func
 
-from schema.conditions import Given, after, at, at_one, has_id, name_or_sku_contains, sku_among, within
+from schema.conditions import (
+    Given,
+    Makes,
+    after,
+    at,
+    has_attributes,
+    has_gtin,
+    has_id,
+    meeting,
+    name_or_sku_begins,
+    name_or_sku_contains,
+    since,
+    sku_among,
+    within,
+)
 from schema.ids import node_id
 from schema.inputs import LocationKeyInput
+from schema.nodes import Node
 from schema.selection import Slot
 from schema.sources import (
     Argument,
@@ -45,7 +60,7 @@ class Attribute:
 
 @stored(tables.Product)
 @strawberry.type(description="What the shop lists. A simple product or a variation carries stock.")
-class Product:
+class Product(Node):
     """A row of `product`."""
 
     id: strawberry.ID = leaf(lambda row: node_id("Product", row.id), "Its id over all types. Opaque.")
@@ -82,34 +97,40 @@ class Product:
     @many(_StockLevel, locations=Argument(list[LocationKeyInput] | None, "Only at these locations."))
     def stock_levels(row: Any, level: Any, locations: Slot | None = None) -> Rows:
         """What there is of it and where, in the locations' order; only at `locations` when they are given."""
-        named = [] if locations is None else [at(level.location_id, locations)]
-        place = Through(tables.Location, lambda location: location.id == level.location_id, "position")
-        order = [place, level.location_id]
-        return Rows([level.product_id == row.id, *named], order)
+        return levels_of(row, level, locations)
+
+
+def levels_of(product: Any, level: Any, locations: Slot | None) -> Rows:
+    """A product's levels, in the order of their locations; only at `locations` when they are given."""
+    named = [] if locations is None else [at(level.location_id, locations)]
+    place = Through(tables.Location, lambda location: location.id == level.location_id, "position")
+    return Rows([level.product_id == product.id, *named], [place, level.location_id])
+
+
+_MAKES: Makes = {
+    "search": name_or_sku_contains,
+    "search_prefix": name_or_sku_begins,
+    "skus": sku_among,
+    "gtins": has_gtin,
+    "ids": lambda product, ids: has_id(product.id, "Product", ids),
+    "type": lambda product, type_: product.type == type_.value,
+    "status": lambda product, status: product.status == status.value,
+    "attributes": has_attributes,
+    "updated_after": lambda product, time: after(product.updated_at, time),
+}
+_MAKES_OF_LEVEL: Makes = {
+    "on_hand": lambda level, bounds: within(level.on_hand, bounds),
+    "locations": lambda level, keys: at(level.location_id, keys),
+}
 
 
 def matching(product: Any, given: Given, sees: Sees) -> list[Condition]:
     """The conditions of a ProductFilter; levels count where the caller sees them."""
-    conditions = []
-    if search := given.get("search"):
-        conditions.append(name_or_sku_contains(product, search))
-    if skus := given.get("skus"):
-        conditions.append(sku_among(product, skus))
-    if ids := given.get("ids"):
-        conditions.append(has_id(product.id, "Product", ids))
-    if type_ := given.get("type"):
-        conditions.append(product.type == type_.value)
-    if time := given.get("updated_after"):
-        conditions.append(after(product.updated_at, time))
-    if stocked := _stocked(given):
-        conditions.append(sql.stocked_where(product, *stocked, sees(sql.level_columns().location_id)))
-    return conditions
-
-
-def _stocked(given: Given) -> list[Condition]:
-    """What is asked of a level: where it is and how many units there are."""
-    level = sql.level_columns()
-    conditions = within(level.on_hand, given.get("on_hand") or {})
-    if location := given.get("location"):
-        conditions.append(at_one(level.location_id, location))
+    conditions, level = meeting(product, given, _MAKES), sql.level_columns()
+    if sequence := given.get("changed_since_sequence"):
+        conditions.append(sql.products_changed_since(product.id, since(sequence), sees))
+    if stocked := meeting(level, given, _MAKES_OF_LEVEL):
+        conditions.append(sql.stocked_where(product, *stocked, sees(level.location_id)))
+    if locations := given.get("not_stocked_at"):
+        conditions.append(sql.not_stocked_where(product, at(level.location_id, locations), sees(level.location_id)))
     return conditions

@@ -36,7 +36,14 @@ from storage.columns import price_text, timestamp_text
 from storage.upsert import table_of
 
 Rows = Mapping[type[SQLModel], Sequence[Mapping[str, Any]]]
-READ = (tables.Location, tables.Product, tables.StockLevel, tables.StockChangeGroup, tables.LedgerEntry)
+READ = (
+    tables.Location,
+    tables.Product,
+    tables.StockLevel,
+    tables.StockChangeGroup,
+    tables.LedgerEntry,
+    tables.CatalogChange,
+)
 
 
 async def all_rows(session: AsyncSession) -> Rows:
@@ -64,7 +71,14 @@ class Reference:
         if errors := validate(self.schema, document):
             return ExecutionResult(None, errors)
         root = Shop(self.rows, None if visible is None else set(visible))
-        result = execute(self.schema, document, root, variable_values=dict(variables or {}), field_resolver=_resolve)
+        result = execute(
+            self.schema,
+            document,
+            root,
+            variable_values=dict(variables or {}),
+            field_resolver=_resolve,
+            type_resolver=lambda value, *_: type(value).__name__,
+        )
         assert isinstance(result, ExecutionResult)
         return result
 
@@ -122,6 +136,16 @@ class Shop:
         self.all_entries = [LedgerEntry(self, row) for row in seen(tables.LedgerEntry, "location_id")]
         self.all_entries.sort(key=lambda entry: entry.sequence)
         self.all_groups = [StockChangeGroup(self, row) for row in rows[tables.StockChangeGroup]]
+        touched = {entry.group_id for entry in self.all_entries}
+        self.all_groups = [group for group in self.all_groups if visible is None or group.number in touched]
+        self.all_changes = [
+            Change(self, {**entry.row, "kind": "stock", "deleted": False}) for entry in self.all_entries
+        ]
+        for row in rows[tables.CatalogChange]:
+            if row["location_id"] is None or visible is None or row["location_id"] in visible:
+                kind = "location" if row["product_id"] is None else "product"
+                self.all_changes.append(Change(self, {**row, "kind": kind}))
+        self.all_changes.sort(key=lambda change: change.sequence)
 
     def product(self, **keys: Any) -> Any:
         name, value = _only(keys)
@@ -132,30 +156,87 @@ class Shop:
         digits = re.sub(r"[\s-]", "", value)
         return _first(p for p in self.all_products if p.row["gtin"] and p.row["gtin"] == digits.zfill(14))
 
-    def products(self, first: int, order_by: str, after: str | None = None, filter: Any = None) -> Any:  # noqa: A002
-        orders: dict[str, tuple[str, Callable[[Any], tuple[Any, ...]]]] = {
+    def products(
+        self,
+        order_by: str,
+        direction: str,
+        filter: Any = None,  # noqa: A002
+        **page: Any,
+    ) -> Any:
+        orders: dict[str, tuple[str, Callable[[Product], tuple[Any, ...]]]] = {
             "ID": ("id", lambda p: (p.number,)),
             "NAME": ("name_key,id", lambda p: (p.name.casefold(), p.number)),
             "SKU": ("sku_key,id", lambda p: ((p.sku or "").casefold(), p.number)),
+            "CREATED_AT": ("created_at,id", lambda p: (timestamp_text(p.created_at), p.number)),
             "UPDATED_AT": ("updated_at,id", lambda p: (timestamp_text(p.updated_at), p.number)),
         }
         found = [product for product in self.all_products if _is_product(product, filter or {})]
-        return _page(found, *orders[order_by], first=first, after=after)
+        return _page(found, *orders[order_by], **page, descending=direction == "DESC")
 
     def location(self, **keys: Any) -> Any:
         _only(keys)
         named = {name: value for name, value in keys.items() if value is not None}
         return _first(location for location in self.all_locations if _is_named(location, [named]))
 
-    def locations(self, active: bool | None = None) -> Any:  # noqa: FBT001 (called by name)
-        return [location for location in self.all_locations if active is None or location.active is active]
+    def locations(self, active: bool | None = None, filter: Any = None) -> Any:  # noqa: A002, FBT001 (called by name)
+        found = [location for location in self.all_locations if active is None or location.active is active]
+        return [location for location in found if _is_location(location, filter or {})]
 
-    def stock_levels(self, first: int, after: str | None = None, filter: Any = None) -> Any:  # noqa: A002
-        return _levels_page([level for level in self.all_levels if _is_level(level, filter or {})], first, after)
+    def stock_levels(self, order_by: str, direction: str, filter: Any = None, **page: Any) -> Any:  # noqa: A002
+        orders: dict[str, tuple[str, Callable[[StockLevel], tuple[Any, ...]]]] = {
+            "PRODUCT": ("product_id,location_id", lambda _level: ()),
+            "LOCATION": ("location_id,product_id", lambda level: (level.location_id,)),
+            "ON_HAND": ("on_hand,product_id,location_id", lambda level: (_or_lowest(level.on_hand),)),
+            "UPDATED_AT": ("updated_at,product_id,location_id", lambda level: (timestamp_text(level.updated_at),)),
+        }
+        order, first_of = orders[order_by]
 
-    def ledger_entries(self, first: int, after: str | None = None, filter: Any = None) -> Any:  # noqa: A002
+        def key(level: StockLevel) -> tuple[Any, ...]:
+            rest = (level.product_id,) if order_by == "LOCATION" else (level.product_id, level.location_id)
+            return (*first_of(level), *rest)
+
+        found = [level for level in self.all_levels if _is_level(level, filter or {})]
+        return _page(found, order, key, **page, descending=direction == "DESC")
+
+    def stock_levels_by_sku(self, skus: list[str], locations: Any = None) -> Any:
+        return [self.sku_stock(sku, locations) for sku in skus]
+
+    def sku_stock(self, sku: str, locations: Any) -> Any:
+        product = self.product(sku=sku)
+        if product is None:
+            return None
+        return {"sku": product.sku, "product": product, "stock_levels": product.stock_levels(locations)}
+
+    def stock_changes(self, filter: Any = None, **page: Any) -> Any:  # noqa: A002
         found = [entry for entry in self.all_entries if _is_entry(entry, filter or {})]
-        return _page(found, "sequence desc", lambda e: (e.sequence,), first=first, after=after, descending=True)
+        return _entries_page(found, page)
+
+    def stock_change_group(self, id: str) -> Any:  # noqa: A002
+        return _first(group for group in self.all_groups if group.number == _number("StockChangeGroup", id))
+
+    def changes(self, after_sequence: int, first: int | None = 100) -> Any:
+        first = 100 if first is None else first
+        if after_sequence < 0 or not 0 <= first <= 1000:
+            raise GraphQLError("out of range")
+        later = [change for change in self.all_changes if change.sequence > after_sequence]
+        last = later[:first][-1].sequence if later[:first] else after_sequence
+        return {"changes": later[:first], "next_sequence": last, "has_more": len(later) > first}
+
+    def node(self, id: str) -> Any:  # noqa: A002
+        found = re.fullmatch("gid://stockgate/([A-Za-z]+)/([0-9-]+)", id)
+        known = {
+            "Product": self.all_products,
+            "Location": self.all_locations,
+            "StockLevel": self.all_levels,
+            "LedgerEntry": self.all_entries,
+            "StockChangeGroup": self.all_groups,
+        }
+        if found is None or found[1] not in known:
+            raise GraphQLError("no node id")
+        return _first(record for record in known[found[1]] if record.id() == id)
+
+    def nodes(self, ids: list[str]) -> Any:
+        return [self.node(id_) for id_ in ids]
 
 
 @dataclass(frozen=True)
@@ -216,8 +297,8 @@ class Location(Record):
         parts = ("address1", "address2", "city", "region", "postcode", "country")
         return self if any(self.row[part] is not None for part in parts) else None
 
-    def stock_levels(self, first: int, after: str | None = None) -> Any:
-        return _levels_page([level for level in self.shop.all_levels if level.location_id == self.number], first, after)
+    def stock_levels(self, **page: Any) -> Any:
+        return _levels_page([level for level in self.shop.all_levels if level.location_id == self.number], page)
 
 
 class OfLevel(Record):
@@ -236,6 +317,18 @@ class StockLevel(OfLevel):
     def id(self) -> str:
         return f"gid://stockgate/StockLevel/{self.product_id}-{self.location_id}"
 
+    @cached_property
+    def entries(self) -> list[LedgerEntry]:
+        mine = (self.product_id, self.location_id)
+        return [entry for entry in self.shop.all_entries if (entry.product_id, entry.location_id) == mine]
+
+    def history(self, **page: Any) -> Any:
+        return _entries_page(self.entries, page)
+
+    def on_hand_at(self, time: str) -> int | None:
+        past = [entry.row["on_hand"] for entry in self.entries if not _is_after(entry.created_at, time)]
+        return past[-1] if past else None
+
 
 class LedgerEntry(OfLevel):
     """One change of a level."""
@@ -249,6 +342,14 @@ class LedgerEntry(OfLevel):
     def group(self) -> Any:
         return _first(group for group in self.shop.all_groups if group.number == self.group_id)
 
+    def counterpart(self) -> Any:
+        same = [other for other in self.shop.all_entries if (other.group_id, other.line) == (self.group_id, self.line)]
+        return _first(other for other in same if other.location_id != self.location_id)
+
+    def __getattr__(self, name: str) -> Any:
+        of_group = ("reason", "note", "reference", "principal", "api_key_id", "dialect", "request_id")
+        return getattr(self.group(), name) if name in of_group else super().__getattr__(name)
+
 
 class StockChangeGroup(Record):
     """One request that changed something."""
@@ -256,37 +357,78 @@ class StockChangeGroup(Record):
     def entries(self) -> Any:
         return [entry for entry in self.shop.all_entries if entry.group_id == self.number]
 
+    def reverses(self) -> Any:
+        return _first(group for group in self.shop.all_groups if group.number == self.reverses_id)
+
+    def reversed_by(self) -> Any:
+        return _first(group for group in self.shop.all_groups if group.reverses_id == self.number)
+
+
+class Change(OfLevel):
+    """One step of the change feed."""
+
+    def entry(self) -> Any:
+        return _first(entry for entry in self.shop.all_entries if entry.sequence == self.sequence)
+
 
 def _page(
     records: list[Any],
     order: str,
     key: Callable[[Any], tuple[Any, ...]],
     *,
-    first: int,
-    after: str | None,
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
     descending: bool = False,
 ) -> dict[str, Any]:
-    """A connection: the records behind the cursor `after` in this order, at most `first` of them."""
-    if not 0 <= first <= 250:
-        raise GraphQLError("first is out of range")
+    """A connection: the records between two cursors in this order, at most so many of them from one of the ends."""
+    if first is not None and last is not None:
+        raise GraphQLError("first and last")
+    size = last if last is not None else 50 if first is None else first
+    if not 0 <= size <= 250:
+        raise GraphQLError("out of range")
+    order += " desc" if descending else ""
     records = sorted(records, key=key, reverse=descending)
-    behind = records
-    if after is not None:
-        last = _place(after, order)
-        behind = [record for record in records if (key(record) < last if descending else key(record) > last)]
-    page = behind[:first]
+    start = 0 if after is None else _count(records, key, _place(after, order), descending=descending, itself=True)
+    end = (
+        len(records)
+        if before is None
+        else _count(records, key, _place(before, order), descending=descending, itself=False)
+    )
+    between = records[start : max(start, end)]
+    page = between[:size] if last is None else between[max(len(between) - size, 0) :]
     edges = [{"node": record, "cursor": Cursor.at(order, *key(record))} for record in page]
+    cut = len(between) > size
     return {
         "nodes": page,
         "edges": edges,
         "total_count": len(records),
         "page_info": {
-            "has_next_page": len(behind) > first,
-            "has_previous_page": after is not None,
+            "has_next_page": cut if last is None else end < len(records),
+            "has_previous_page": cut if last is not None else start > 0,
             "start_cursor": edges[0]["cursor"] if edges else None,
             "end_cursor": edges[-1]["cursor"] if edges else None,
         },
     }
+
+
+def _count(
+    records: list[Any],
+    key: Callable[[Any], Any],
+    place: tuple[Any, ...],
+    *,
+    descending: bool,
+    itself: bool,
+) -> int:
+    """How many of the records come before a place, or at it."""
+    if itself:
+        return sum(key(record) >= place if descending else key(record) <= place for record in records)
+    return sum(key(record) > place if descending else key(record) < place for record in records)
+
+
+def _or_lowest(quantity: int | None) -> int:
+    return -1_000_000_001 if quantity is None else quantity
 
 
 def _place(after: str, order: str) -> tuple[Any, ...]:
@@ -299,14 +441,12 @@ def _place(after: str, order: str) -> tuple[Any, ...]:
     return tuple(values)
 
 
-def _levels_page(levels: list[Any], first: int, after: str | None) -> Any:
-    return _page(
-        levels,
-        "product_id,location_id",
-        lambda level: (level.product_id, level.location_id),
-        first=first,
-        after=after,
-    )
+def _levels_page(levels: list[Any], page: Mapping[str, Any]) -> Any:
+    return _page(levels, "product_id,location_id", lambda level: (level.product_id, level.location_id), **page)
+
+
+def _entries_page(entries: list[Any], page: Mapping[str, Any]) -> Any:
+    return _page(entries, "sequence", lambda entry: (entry.sequence,), **page, descending=True)
 
 
 def _first(records: Iterable[Any]) -> Any:
@@ -344,6 +484,11 @@ def _is_after(time: datetime, text: str) -> bool:
     return time > (bound if bound.tzinfo else bound.replace(tzinfo=UTC))
 
 
+def _is_before(time: datetime, text: str) -> bool:
+    bound = datetime.fromisoformat(text)
+    return time < (bound if bound.tzinfo else bound.replace(tzinfo=UTC))
+
+
 def _is_within(number: int | None, bounds: Mapping[str, Any]) -> bool:
     at_least, at_most = bounds.get("gte"), bounds.get("lte")
     if at_least is not None and (number is None or number < at_least):
@@ -355,27 +500,78 @@ def _has_sku(product: Any, skus: Sequence[str]) -> bool:
     return bool(product.sku) and product.sku.casefold() in {sku.casefold() for sku in skus}
 
 
+def _has_gtin(product: Any, gtins: Sequence[str]) -> bool:
+    return product.row["gtin"] in {re.sub(r"[\s-]", "", gtin).zfill(14) for gtin in gtins}
+
+
+def _begins(product: Any, text: str) -> bool:
+    return product.name.casefold().startswith(text.casefold()) or bool(
+        product.sku and product.sku.casefold().startswith(text.casefold())
+    )
+
+
+def _contains(product: Any, text: str) -> bool:
+    return text.casefold() in product.name.casefold() or text.casefold() in (product.sku or "").casefold()
+
+
+def _changed_since(record: Any, sequence: int, **where: int) -> bool:
+    """Whether the feed has a later change with these values."""
+    return any(
+        change.sequence > sequence and all(getattr(change, name) == value for name, value in where.items())
+        for change in record.shop.all_changes
+    )
+
+
+def _not_null(asked: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in asked.items() if value is not None}
+
+
 def _is_product(product: Any, asked: Mapping[str, Any]) -> bool:
-    given = {name: value for name, value in asked.items() if value is not None}
-    search = given.get("search", "").casefold()
-    if search not in product.name.casefold() and search not in (product.sku or "").casefold():
+    given = _not_null(asked)
+    return all(
+        (
+            "search" not in given or _contains(product, given["search"]),
+            "search_prefix" not in given or _begins(product, given["search_prefix"]),
+            "skus" not in given or _has_sku(product, given["skus"]),
+            "gtins" not in given or _has_gtin(product, given["gtins"]),
+            "ids" not in given or product.number in [_number("Product", value) for value in given["ids"]],
+            "type" not in given or product.type.upper() == given["type"],
+            "status" not in given or product.status.upper() == given["status"],
+            all(pair in product.attributes for pair in given.get("attributes", ())),
+            "updated_after" not in given or _is_after(product.updated_at, given["updated_after"]),
+            "changed_since_sequence" not in given
+            or _changed_since(product, given["changed_since_sequence"], product_id=product.number),
+            _is_stocked(product, given),
+        )
+    )
+
+
+def _is_stocked(product: Any, given: Mapping[str, Any]) -> bool:
+    counted = [level for level in product.levels if level.on_hand is not None]
+    if any(_is_named(level.location(), given.get("not_stocked_at", ())) for level in counted):
         return False
-    if "skus" in given and not _has_sku(product, given["skus"]):
-        return False
-    if "ids" in given and product.number not in [_number("Product", value) for value in given["ids"]]:
-        return False
-    if "type" in given and product.type.upper() != given["type"]:
-        return False
-    if "updated_after" in given and not _is_after(product.updated_at, given["updated_after"]):
-        return False
-    bounds = {name: value for name, value in given.get("on_hand", {}).items() if value is not None}
-    if not bounds and "location" not in given:
+    bounds = _not_null(given.get("on_hand", {}))
+    if not bounds and "locations" not in given:
         return True
     return any(
-        level.on_hand is not None
-        and _is_within(level.on_hand, bounds)
-        and ("location" not in given or _is_named(level.location(), [given["location"]]))
-        for level in product.levels
+        _is_within(level.on_hand, bounds)
+        and ("locations" not in given or _is_named(level.location(), given["locations"]))
+        for level in counted
+    )
+
+
+def _is_location(location: Any, asked: Mapping[str, Any]) -> bool:
+    given = _not_null(asked)
+    return all(
+        (
+            "keys" not in given or _is_named(location, given["keys"]),
+            given.get("search", "").lower() in location.slug,
+            "kind" not in given or location.kind.upper() == given["kind"],
+            "pickup" not in given or location.pickup is given["pickup"],
+            "updated_after" not in given or _is_after(location.updated_at, given["updated_after"]),
+            "changed_since_sequence" not in given
+            or _changed_since(location, given["changed_since_sequence"], location_id=location.number),
+        )
     )
 
 
@@ -389,14 +585,31 @@ def _is_at(record: Any, given: Mapping[str, Any]) -> bool:
 
 
 def _is_level(level: Any, asked: Mapping[str, Any]) -> bool:
-    given = {name: value for name, value in asked.items() if value is not None}
-    if "updated_after" in given and not _is_after(level.updated_at, given["updated_after"]):
-        return False
-    return _is_at(level, given) and _is_within(level.on_hand, given.get("on_hand", {}))
+    given = _not_null(asked)
+    where = {"product_id": level.product_id, "location_id": level.location_id, "kind": "stock"}
+    return _is_at(level, given) and all(
+        (
+            "gtins" not in given or _has_gtin(level.product(), given["gtins"]),
+            "search" not in given or _contains(level.product(), given["search"]),
+            "search_prefix" not in given or _begins(level.product(), given["search_prefix"]),
+            "disabled" not in given or level.disabled is given["disabled"],
+            "updated_after" not in given or _is_after(level.updated_at, given["updated_after"]),
+            "changed_since_sequence" not in given or _changed_since(level, given["changed_since_sequence"], **where),
+            _is_within(level.on_hand, given.get("on_hand", {})),
+        )
+    )
 
 
 def _is_entry(entry: Any, asked: Mapping[str, Any]) -> bool:
-    given = {name: value for name, value in asked.items() if value is not None}
-    if "group_id" in given and entry.group_id != _number("StockChangeGroup", given["group_id"]):
-        return False
-    return _is_at(entry, given)
+    given = _not_null(asked)
+    return _is_at(entry, given) and all(
+        (
+            "group_id" not in given or entry.group_id == _number("StockChangeGroup", given["group_id"]),
+            "reasons" not in given or entry.reason.upper() in given["reasons"],
+            "dialects" not in given or entry.dialect in given["dialects"],
+            "api_key_ids" not in given or entry.api_key_id in given["api_key_ids"],
+            "created_after" not in given or _is_after(entry.created_at, given["created_after"]),
+            "created_before" not in given or _is_before(entry.created_at, given["created_before"]),
+            _is_within(entry.sequence, given.get("sequence", {})),
+        )
+    )

@@ -64,13 +64,13 @@ def statements(caller: Caller, query: str, visible: Any = None, **variables: Any
 
 
 ROOT_FIELDS = [
-    """products(first: $n, orderBy: NAME, filter: {search: "p", onHand: {gte: 0}, location: {id: 1}}) { totalCount
+    """products(first: $n, orderBy: NAME, filter: {search: "p", onHand: {gte: 0}, locations: {id: 1}}) { totalCount
         pageInfo { hasNextPage startCursor endCursor } edges { cursor node { id onHand attributes { name }
         parent { id } variations { id stockLevels { onHand } }
         stockLevels { onHand location { name address { city } } } } } }""",
     "products(first: $n) { nodes { stockLevels { product { stockLevels { location { name } } } } } }",
     "stockLevels(first: $n) { totalCount nodes { product { sku onHand } location { slug } } }",
-    "ledgerEntries(first: $n) { nodes { product { sku } group { entries { location { slug } } } } }",
+    "stockChanges(first: $n) { nodes { product { sku } group { entries { location { slug } } } } }",
     "locations { name stockLevels(first: $n) { totalCount nodes { product { sku } } } }",
     "location(id: 1) { stockLevels(first: $n) { nodes { product { sku stockLevels { onHand } } } } }",
     "product(id: 1) { stockLevels { location { stockLevels(first: $n) { nodes { onHand } } } } }",
@@ -168,7 +168,12 @@ def test_a_limited_key_has_a_plan_of_its_own_whatever_its_locations(counting: Ca
 
 
 def test_no_value_of_a_variable_stands_in_the_text_of_a_statement(counting: Caller) -> None:
-    filter_ = {"search": "needle'\"", "skus": ["needle"], "location": {"slug": "needle"}, "updatedAfter": "2026-01-01"}
+    filter_ = {
+        "search": "needle'\"",
+        "skus": ["needle"],
+        "locations": [{"slug": "needle"}],
+        "updatedAfter": "2026-01-01",
+    }
     [text] = statements(counting, QUERY, n=7, filter=filter_, at=[{"code": "needle"}])
     assert "needle" not in text
     literal = '{ product(sku: "needle") { id } products(filter: {search: "needle"}) { totalCount } }'
@@ -177,7 +182,7 @@ def test_no_value_of_a_variable_stands_in_the_text_of_a_statement(counting: Call
 
 def test_plans_do_not_pile_up_without_end(counting: Caller) -> None:
     query = "query($filter: ProductFilter) { products(first: 0, filter: $filter) { nodes { id } } }"
-    keys = ("search", "type", "location", "onHand", "updatedAfter", "skus", "ids")
+    keys = ("search", "type", "locations", "onHand", "updatedAfter", "skus", "ids")
     for number in range(2**7 + 100):
         given = {key: None for n, key in enumerate(keys) if number >> n & 1}
         statements(counting, query, filter=dict(reversed(given.items())) if number >= 2**7 else given)
