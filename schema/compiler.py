@@ -7,30 +7,47 @@ PostgreSQL, with nested relations as correlated subqueries. A statement has one 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import BindParameter, ColumnElement, Integer, Select, Text, case, literal_column, select, true
+from sqlalchemy import BindParameter, ColumnElement, Integer, Select, Text, case, literal_column, null, select
 
 from schema import feed, nodes, paging
+from schema.errors import forbidden
 from schema.rows import HangsOn, JoinedRow, Named
-from schema.selection import Binding, Selected, Slot
-from schema.sources import MANY, ONE, STORED, Condition, Elements, Embedded, Leaf, Of, Relation, Rows, Through
-from storage.json_rows import among, json_text, member, rows_of
+from schema.selection import Binding, Selected
+from schema.sight import Sight
+from schema.sources import (
+    MANY,
+    ONE,
+    STORED,
+    Condition,
+    Elements,
+    Embedded,
+    Leaf,
+    Of,
+    Outer,
+    Relation,
+    Rows,
+    Through,
+)
+from storage.json_rows import member, rows_of
 from storage.json_sql import json_aggregate, json_object, json_or_null, printed
 from storage.upsert import table_of
 
 
 @dataclass(frozen=True, slots=True)
 class Compiler:
-    """Compiles one field of one shape of query. `visible`: the location ids that a limited caller may see."""
+    """Compiles one field of one shape of query, for one kind of caller."""
 
-    bindings: dict[str, Binding]
-    visible: Slot | None = None
+    sees: Sight
     numbers: Iterator[int] = field(default_factory=itertools.count)
-    limit: list[BindParameter[str]] = field(default_factory=list)
-    """The one parameter with `visible`, once it was needed: equal conditions can share a join then."""
+
+    @property
+    def bindings(self) -> dict[str, Binding]:
+        """The parameters so far."""
+        return self.sees.bindings
 
     def compile(self, selected: Selected, row: HangsOn | None = None) -> Select[Any]:
         """The statement of one field: one row with the field's JSON, or none when the field is null.
@@ -39,6 +56,7 @@ class Compiler:
         """
         relation = selected.source
         assert isinstance(relation, Relation)  # noqa: S101 (whatever else there is has no rows of its own)
+        self.admit(selected, relation)
         match relation.kind:
             case "page":
                 return paging.page(self, row, selected, relation)
@@ -52,10 +70,23 @@ class Compiler:
                 return feed.page(self, selected)
         target = self.target(selected.type_name)
         rows = self.rows(relation, row, target.columns, selected.type_name, selected.arguments)
+        target = target.over(rows.of).carrying(_carried(rows.carries, row))
         found = target.where(*rows.where)
         if relation.kind == MANY:
-            return self.listed(target, found, rows.order, lambda item: self.object(item, selected.fields))
-        return found.add_columns(self.object(target, selected.fields))
+            found = self.listed(target, found, rows.order, lambda item: self.object(item, selected.fields))
+        else:
+            found = found.add_columns(self.object(target, selected.fields))
+        for name, shared in rows.shared.items():
+            found = found.add_cte(shared.cte(name), nest_here=True)
+        return found
+
+    def admit(self, selected: Selected, relation: Relation) -> None:
+        """Raises GraphQLError when the caller may not ask for these rows in this way."""
+        kind = self.sees.kind
+        if relation.exact and (kind.public or not self.sees.is_exact):
+            raise forbidden(f"`{selected.name}` is not for this API key: {_INSIDE}")
+        if selected.exact and not self.sees.is_exact:
+            raise forbidden(f"`{selected.exact[0]}` of `{selected.name}` is not for this API key: {_HIDDEN}")
 
     def object(self, row: Named, fields: tuple[Selected, ...]) -> ColumnElement[Any]:
         """The JSON object of one row."""
@@ -66,17 +97,20 @@ class Compiler:
         match selected.source:
             case None:
                 return self.typename(selected)
+            case Leaf(exact=True) if not self.sees.is_exact:
+                return null()
             case Leaf(expression, limited=True):
                 return printed(expression(row.columns, self.sees))
             case Leaf(expression, of=Of() as other):
                 return self._leaf_of(row, other, expression)
             case Leaf(expression):
                 return printed(expression(row.columns, **selected.arguments))
-            case Embedded(present):
-                return case((present(row.columns), self.object(row, selected.fields)))
+            case Embedded(present, carries):
+                made = self.object(row.carrying(carries), selected.fields)
+                return case((present(row.columns), made)) if present else made
             case Elements(column):
                 return self._elements(getattr(row.columns, column), selected)
-            case Relation(kind=kind) if kind == ONE and isinstance(row, JoinedRow):
+            case Relation(kind=kind, derives=False) if kind == ONE and isinstance(row, JoinedRow):
                 return self._joined(row, selected, selected.source)
         return self.compile(selected, row).scalar_subquery()
 
@@ -84,7 +118,7 @@ class Compiler:
         self, source: Named, found: Select[Any], order: Sequence[Any], value: Callable[[JoinedRow], ColumnElement[Any]]
     ) -> Select[Any]:
         """Sort first, on the columns that are needed, then aggregate: the aggregate keeps the subquery's order."""
-        item = JoinedRow(source.table, self.new_name("s"), source=source)
+        item = JoinedRow(source.table, self.new_name("s"), source=source, given=source.given)
         made = value(item)
         found = found.order_by(*(self._sorting(item, column) for column in order))
         return select(json_aggregate(made)).select_from(item.subquery(found))
@@ -156,11 +190,16 @@ class Compiler:
     def _joined(self, row: JoinedRow, selected: Selected, relation: Relation) -> ColumnElement[Any]:
         """The one row that a relation leads to, as an object; null when there is none."""
 
+        self.admit(selected, relation)
+        carries: dict[str, Any] = {}
+
         def on(target: Any) -> Sequence[Condition]:
-            return self.rows(relation, row.source, target, selected.type_name, selected.arguments).where
+            rows = self.rows(relation, row.source, target, selected.type_name, selected.arguments)
+            carries.update(_carried(rows.carries, row))
+            return rows.where
 
         join = row.join(STORED[selected.type_name].table, self.new_name("j"), on)
-        found = self.object(join.row, selected.fields)
+        found = self.object(join.row.carrying(carries), selected.fields)
         key = getattr(join.row.columns, STORED[selected.type_name].keys[0])
         return case((key.is_not(None), found)) if selected.nullable else found
 
@@ -178,20 +217,14 @@ class Compiler:
         self, relation: Relation, row: HangsOn | None, target: Any, type_name: str, arguments: dict[str, Any]
     ) -> Rows:
         """The relation's rows, less those the caller may not see."""
-        limits = {"sees": self.sees} if relation.limited else {}
-        rows = relation.rows(row and row.columns, target, **limits, **arguments)
-        seen = STORED[type_name].seen
-        if self.visible is None or seen is None:
-            return rows
-        return Rows([*rows.where, seen(target, self.sees)], rows.order, descending=rows.descending)
-
-    def sees(self, location_id: ColumnElement[Any]) -> Condition:
-        """Whether the caller may see what is at that location."""
-        if self.visible is None:
-            return true()
-        if not self.limit:
-            self.limit.append(self.visible.bind(json_text, type_=Text()))
-        return among(location_id, self.limit[0])
+        given: dict[str, Any] = {}
+        if relation.limited:
+            given["sees"] = self.sees
+        if relation.derives:
+            given["new_name"] = self.new_name
+        rows = relation.rows(row and row.columns, target, **given, **arguments)
+        seen = self.sees.conditions(type_name, target)
+        return replace(rows, where=[*rows.where, *seen]) if seen else rows
 
     @staticmethod
     def typename(selected: Selected) -> ColumnElement[str]:
@@ -209,3 +242,15 @@ def _inheriting(selected: Selected, arguments: dict[str, Any]) -> Selected:
         return selected
     inherited = {name: arguments[name] for name in selected.source.inherits if name in arguments}
     return replace(selected, arguments={**inherited, **selected.arguments})
+
+
+def _carried(carries: Mapping[str, Any], row: HangsOn | None) -> dict[str, Any]:
+    """What rows carry, with columns of the row that they hang on."""
+    return {
+        name: getattr(row.columns, value.column) if isinstance(value, Outer) and row is not None else value
+        for name, value in carries.items()
+    }
+
+
+_HIDDEN: Final = "it does not see quantities as they are. Ask for `availability`."
+_INSIDE: Final = "it is for keys with the scope `read` that see quantities as they are."

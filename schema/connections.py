@@ -60,12 +60,14 @@ class Connection(Generic[NodeType]):
     total_count: int = strawberry.field(description="Items in the whole list. Counted only when selected.")
 
 
-def page(of: Any, *, limited: bool = False, **arguments: Argument) -> Callable[[Callable[..., Rows]], Any]:
+def page(
+    of: Any, *, limited: bool = False, exact: bool = False, **arguments: Argument
+) -> Callable[[Callable[..., Rows]], Any]:
     """A field that is a connection over rows of another type; decorates as schema.sources.one() does.
 
     It has the arguments `first`, `after`, `last` and `before` besides, which are the compiler's.
     """
-    return relation(PAGE, Connection[of], {**_PAGING, **arguments}, limited=limited)
+    return relation(PAGE, Connection[of], {**_PAGING, **arguments}, limited=limited, exact=exact)
 
 
 _PAGING: Final = {

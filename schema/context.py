@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from graphql.execution.values import VariableValues
 
+from schema.sight import Kind
 from storage.access import Credential, Scope
 from storage.changes import Origin
 from storage.database import Database
@@ -16,16 +18,25 @@ if TYPE_CHECKING:
     from schema.operations import Operation
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(slots=True)
 class Context:
-    """The database, and who asks. `make_origin()` is the origin of the changes the caller asks for."""
+    """The database, and who asks. `make_origin()` is the origin of the changes the caller asks for.
+
+    `now` is the time of the operation, which `clock` tells once for all of it.
+    """
 
     database: Database
     credential: Credential
     make_origin: Callable[[], Origin]
     bulk_items_max: int = 1000
+    clock: Callable[[], datetime] = _now
     operation: Operation = field(init=False, repr=False)
     variables: VariableValues = field(init=False, repr=False)
+    now: datetime = field(init=False)
 
     def may(self, scope: Scope) -> bool:
         """Whether the caller holds a scope."""
@@ -36,3 +47,9 @@ class Context:
         """The locations the caller is limited to; None is everywhere."""
         locations = self.credential.locations
         return None if locations is None else sorted(locations)
+
+    @property
+    def kind(self) -> Kind:
+        """What of the caller decides the shape of a statement."""
+        credential = self.credential
+        return Kind(credential.locations is not None, credential.is_public, credential.visibility)

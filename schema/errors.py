@@ -13,6 +13,7 @@ from storage.changes import Outcome
 from storage.errors import ErrorCode, InventoryError
 
 BAD_USER_INPUT = "BAD_USER_INPUT"
+FORBIDDEN = "FORBIDDEN"
 INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
 
 RENDERED = {
@@ -93,3 +94,8 @@ def of_error(error: InventoryError) -> UserError:
 def bad_input(message: str) -> GraphQLError:
     """A value that fits its type but cannot be meant."""
     return GraphQLError(message, extensions={"code": BAD_USER_INPUT})
+
+
+def forbidden(message: str) -> GraphQLError:
+    """What this caller may not ask, however it asks."""
+    return GraphQLError(message, extensions={"code": FORBIDDEN})

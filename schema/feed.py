@@ -10,9 +10,10 @@ from sqlalchemy import BindParameter, ColumnElement, Integer, Select, func, lite
 from schema.errors import bad_input
 from schema.rows import Named
 from schema.selection import Selected, Slot
+from schema.sources import STORED
 from schema.types.change import Change
 from storage.columns import Id
-from storage.feed_rows import FEED, rows_between
+from storage.feed_rows import rows_between
 from storage.json_sql import boolean_json, json_object
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class _Page:
         self._compiler = compiler
         self._after: Slot = arguments["after_sequence"]
         self._first: Slot = arguments.get("first") or Slot(compiler.bindings)
-        self.read = Named(FEED, compiler.new_name("f"))
+        self.read = Named(STORED["Change"].table, compiler.new_name("f"))
 
     def part(self, selected: Selected) -> ColumnElement[Any]:
         match selected.name:

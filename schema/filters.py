@@ -8,7 +8,8 @@ import strawberry
 from strawberry import UNSET as NOT_GIVEN
 
 from schema.inputs import LocationKeyInput
-from schema.types.choices import LocationKind, ProductStatus, ProductType, StockChangeReason
+from schema.sources import EXACT
+from schema.types.choices import AvailabilityStatus, LocationKind, ProductStatus, ProductType, StockChangeReason
 
 
 @strawberry.input(description="A range of whole numbers; both ends belong to it.")
@@ -57,7 +58,24 @@ class ProductFilter:
     )
     on_hand: IntRange | None = strawberry.field(
         default=NOT_GIVEN,
+        metadata={EXACT: True},
         description="So many units on hand at one location: at one of `locations` when they are given, else at any.",
+    )
+    available: IntRange | None = strawberry.field(
+        default=NOT_GIVEN,
+        metadata={EXACT: True},
+        description="So many units available at one location: at one of `locations` when they are given, else at any.",
+    )
+    availability: AvailabilityStatus | None = strawberry.field(
+        default=NOT_GIVEN,
+        description="With this availability, its variations' included: over `locations` when they are given, else over "
+        "all.",
+    )
+    below_threshold: bool | None = strawberry.field(
+        default=NOT_GIVEN,
+        metadata={EXACT: True},
+        description="Only those with no more available than the threshold of low stock at one location (at one of "
+        "`locations` when they are given), or only the others.",
     )
     updated_after: datetime | None = strawberry.field(default=NOT_GIVEN, description="Changed after this time.")
     changed_since_sequence: int | None = strawberry.field(
@@ -101,13 +119,27 @@ class StockLevelFilter:
         default=NOT_GIVEN, description="Of products of which the name or the SKU begins with this text, in any case."
     )
     locations: list[LocationKeyInput] | None = strawberry.field(default=NOT_GIVEN, description="At these locations.")
-    on_hand: IntRange | None = strawberry.field(default=NOT_GIVEN, description="So many units on hand.")
+    on_hand: IntRange | None = strawberry.field(
+        default=NOT_GIVEN, metadata={EXACT: True}, description="So many units on hand."
+    )
+    available: IntRange | None = strawberry.field(
+        default=NOT_GIVEN, metadata={EXACT: True}, description="So many units available."
+    )
+    availability: AvailabilityStatus | None = strawberry.field(
+        default=NOT_GIVEN,
+        description="With this availability; what is disabled is out of stock.",
+    )
+    below_threshold: bool | None = strawberry.field(
+        default=NOT_GIVEN,
+        metadata={EXACT: True},
+        description="Only those of which no more than the threshold of low stock is available, or only the others.",
+    )
     disabled: bool | None = strawberry.field(
         default=NOT_GIVEN, description="Only those that are not available, or only the others."
     )
     updated_after: datetime | None = strawberry.field(default=NOT_GIVEN, description="Changed after this time.")
     changed_since_sequence: int | None = strawberry.field(
-        default=NOT_GIVEN, description="Changed after this sequence of the change feed."
+        default=NOT_GIVEN, metadata={EXACT: True}, description="Changed after this sequence of the change feed."
     )
 
 

@@ -8,6 +8,7 @@ https://relay.dev/graphql/objectidentification.htm
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import strawberry
@@ -46,7 +47,8 @@ def node(compiler: Compiler, selected: Selected, relation: Relation) -> Select[A
         rows = compiler.rows(relation, None, target.columns, of.type_name, {"named": named})
         return target.where(*rows.where).add_columns(compiler.object(target, of.fields)).scalar_subquery()
 
-    return select(func.coalesce(*(found(of) for of in selected.types), None).label("node"))
+    seen = [of for of in selected.types if compiler.sees.may_have(of.type_name)]
+    return select(func.coalesce(*(found(of) for of in seen), None).label("node"))
 
 
 def nodes(compiler: Compiler, selected: Selected, relation: Relation) -> Select[Any]:
@@ -63,7 +65,8 @@ def nodes(compiler: Compiler, selected: Selected, relation: Relation) -> Select[
         return {"named": [getattr(target, key) == part for key, part in parts]}
 
     document = selected.arguments["ids"].bind(elements, type_=Text())
-    return compiler.in_order_of(document, selected, relation, named)
+    seen = tuple(of for of in selected.types if compiler.sees.may_have(of.type_name))
+    return compiler.in_order_of(document, replace(selected, types=seen), relation, named)
 
 
 def _keys(selected: Selected) -> dict[str, tuple[str, ...]]:

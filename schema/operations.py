@@ -41,6 +41,7 @@ from schema.errors import bad_input
 from schema.executor import JsonExecutor
 from schema.rows import HangsOn
 from schema.selection import Binding, Convert, Selector, Slot, structure_of
+from schema.sight import VIEWER, Sight
 from schema.sources import SOURCE, Relation
 from storage import change_feed
 from storage.database import Database
@@ -51,7 +52,6 @@ _PLANS_MAX: Final = 200
 _ERRORS_MAX: Final = 50
 _DOCUMENTS_MAX: Final = 500
 _REMEMBERED_MAX: Final = 50_000  # characters
-_VISIBLE: Final = ("viewer", "locations")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +197,7 @@ class _GivenBy:
 
 
 def _compiler(selector: Selector, context: Context) -> Compiler:
-    limited = context.visible_locations is not None
-    return Compiler(selector.bindings, Slot(selector.bindings, _VISIBLE) if limited else None)
+    return Compiler(Sight(selector.bindings, context.kind))
 
 
 class Operations:
@@ -239,7 +238,7 @@ class Operations:
         variables = operation.coerce(raw)
         if not isinstance(variables, VariableValues):
             return ExecutionResult(None, variables)
-        context.operation, context.variables = operation, variables
+        context.operation, context.variables, context.now = operation, variables, context.clock()
         if operation.is_query:
             answer = await self._read_short(operation, context, variables)
             if answer is not None:
@@ -284,12 +283,12 @@ async def read(source: Any, info: GraphQLResolveInfo[Context], **_arguments: Any
 
 
 def _key(context: Context, variables: VariableValues, path: tuple[str, ...]) -> Any:
-    limited = context.visible_locations is not None
-    return (context.database.name, limited, path, structure_of(variables.coerced))
+    return (context.database.name, context.kind, path, structure_of(variables.coerced))
 
 
 def _request(context: Context, variables: VariableValues) -> dict[str, Any]:
-    return {"variables": variables.coerced, "viewer": {"locations": context.visible_locations}}
+    viewer = {"locations": context.visible_locations, "cap": context.credential.cap, "now": context.now}
+    return {"variables": variables.coerced, VIEWER: viewer}
 
 
 def _too_deep() -> GraphQLError:

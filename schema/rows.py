@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Protocol, Self
 
 from sqlalchemy import ColumnElement, FromClause, Select, and_, literal_column, select
 from sqlalchemy.dialects import sqlite
@@ -35,6 +35,8 @@ class Columns:
         if column.startswith("_"):
             raise AttributeError(column)
         row = self.__row
+        if column in row.given:
+            return row.given[column]  # type: ignore[no-any-return]
         if column not in row.used:
             row.used[column] = literal_column(f'{row.name}."{row.prefix}{column}"', row.table.c[column].type)
         return row.used[column]
@@ -48,6 +50,18 @@ class Named:
     name: str
     prefix: str = ""
     used: dict[str, ColumnElement[Any]] = field(default_factory=dict)
+    given: Mapping[str, Any] = field(default_factory=dict)
+    """What the row carries besides, as if it were columns."""
+    of: FromClause | None = None
+    """What it is a row of, when that is not the table itself."""
+
+    def carrying(self, given: Mapping[str, Any]) -> Self:
+        """The same row, carrying this, too."""
+        return replace(self, given={**self.given, **given}) if given else self
+
+    def over(self, of: FromClause | None) -> Self:
+        """The same row, of a FROM of its own."""
+        return replace(self, of=of) if of is not None else self
 
     @property
     def columns(self) -> Any:
@@ -56,7 +70,8 @@ class Named:
 
     def where(self, *conditions: ColumnElement[bool]) -> Select[Any]:
         """A select of nothing yet from this table."""
-        return select().select_from(self.table.alias(self.name)).where(*conditions)
+        source = self.table if self.of is None else self.of
+        return select().select_from(source.alias(self.name)).where(*conditions)
 
     def carried(self, source: Named) -> list[ColumnElement[Any]]:
         """What a subquery has to select from the source to carry what was asked of this row."""

@@ -7,12 +7,13 @@ in it as slots. So one tree, and the SQL compiled from it, serves every request 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
 from graphql import (
+    GraphQLInputObjectType,
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLSchema,
@@ -25,7 +26,7 @@ from graphql.execution.values import VariableValues, get_argument_values
 from sqlalchemy import BindParameter, bindparam
 from sqlalchemy.types import TypeEngine
 
-from schema.sources import SOURCE, Source
+from schema.sources import EXACT, SOURCE, Source
 
 Convert = Callable[[Any], Any]
 Binding = tuple["Slot", Convert | None]
@@ -62,8 +63,8 @@ class Slot:
 class Selected:
     """One selected field: its response key, where its value comes from, its arguments and what is selected of it.
 
-    `nullable` is what the schema says of it. What is selected of an interface is in `types`, once for each type that it
-    may turn out to be.
+    `nullable` is what the schema says of it. `exact` names what of its arguments tells exact quantities. What is
+    selected of an interface is in `types`, once for each type that it may turn out to be.
     """
 
     key: str
@@ -73,6 +74,7 @@ class Selected:
     arguments: dict[str, Any]
     fields: tuple[Selected, ...]
     nullable: bool = True
+    exact: tuple[str, ...] = ()
     types: tuple[Selected, ...] = ()
 
 
@@ -126,8 +128,10 @@ class Selector:
         declared = definition.extensions["strawberry-definition"]
         nullable = not is_non_null_type(definition.type)
         values = {_snake(name): self._slotted(value) for name, value in arguments.items()}
+        exact = tuple(part for name, value in arguments.items() for part in _exact(definition.args[name], name, value))
         below = self._below(returned, details) if isinstance(returned, GraphQLObjectType) else ()
-        selected = Selected(key, node.name.value, returned.name, declared.metadata.get(SOURCE), values, below, nullable)
+        source = declared.metadata.get(SOURCE)
+        selected = Selected(key, node.name.value, returned.name, source, values, below, nullable, exact)
         if not isinstance(returned, GraphQLInterfaceType):
             return selected
         possible = self.schema.get_possible_types(returned)
@@ -148,6 +152,21 @@ class Selector:
         if value is None or isinstance(value, (bool, Enum, Slot)):
             return value
         return Slot(self.bindings, (), value)
+
+
+def _exact(place: Any, name: str, value: Any) -> Iterator[str]:
+    """The paths in an argument's value of what is marked EXACT."""
+    if value is None:
+        return
+    marked = place.extensions["strawberry-definition"].metadata.get(EXACT, False)
+    if marked is True or (marked and value in marked):
+        yield name
+    type_ = get_named_type(place.type)
+    if isinstance(type_, GraphQLInputObjectType):
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, Mapping):
+                for key, below in item.items():
+                    yield from _exact(type_.fields[key], f"{name}.{key}", below)
 
 
 def _filled(value: Any, values: Mapping[str, Any]) -> Any:

@@ -8,12 +8,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, ForwardRef, TypeVar
+from datetime import datetime
+from enum import Enum
+from typing import Annotated, Any, Final, ForwardRef, Protocol, TypeVar
 
 import strawberry
-from sqlalchemy import ColumnElement, FromClause, Text
+from sqlalchemy import BindParameter, Column, ColumnElement, FromClause, MetaData, Select, Table, Text
+from sqlalchemy.types import TypeEngine
 from sqlmodel import SQLModel
 
+from storage.access import Visibility
 from storage.json_rows import member
 from storage.upsert import table_of
 
@@ -21,27 +25,50 @@ T = TypeVar("T", bound=type)
 Row = Any
 """One row of a table in SQL: its columns are attributes."""
 Condition = ColumnElement[bool]
-Sees = Callable[[ColumnElement[Any]], Condition]
-"""The condition that the caller may see what is at a location, given its id."""
 SOURCE: Final = "stockgate.source"
+EXACT: Final = "stockgate.exact"
+"""Marks arguments and input fields that tell exact quantities: True, or the set of choices that do."""
+
+
+class Sees(Protocol):
+    """What the caller may see, in the SQL of one statement."""
+
+    @property
+    def visibility(self) -> Visibility:
+        """How exactly it sees quantities."""
+
+    def __call__(self, location_id: ColumnElement[Any]) -> Condition:
+        """Whether it may see what is at a location: the limit of a key that is limited to some."""
+
+    def row(self, type_name: str, row: Row) -> Condition:
+        """Whether it may see a row of a type: the limit, and for a public caller what customers may see."""
+
+    @property
+    def now(self) -> BindParameter[datetime]:
+        """The time of the request."""
+
+    @property
+    def cap(self) -> BindParameter[int]:
+        """The highest quantity that it is shown, when its visibility is CAPPED."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """A value of the row: `expression(row, **arguments)`.
 
-    A `limited` one counts over locations: `expression(row, sees)`, where `sees(location_id)` is the condition that the
-    caller may see what is there. One `of` another table is a value of the row there that this row leads to.
+    A `limited` one depends on the caller: `expression(row, sees)`. An `exact` one is null to callers who do not see
+    quantities as they are. One `of` another table is a value of the row there to which this row leads.
     """
 
     expression: Callable[..., ColumnElement[Any]]
     limited: bool = False
+    exact: bool = False
     of: Of | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Of:
-    """Another table, and which of its rows a row leads to: one for which `on(row, other)`."""
+    """Another table, and which of its rows a row leads to: the one for which `on(row, other)`."""
 
     model: type[SQLModel]
     on: Callable[[Row, Row], Condition]
@@ -49,9 +76,13 @@ class Of:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """An object made of columns of the same row; null when `present(row)` is false."""
+    """An object made of columns of the same row; null when `present(row)` is false.
 
-    present: Callable[[Row], Condition]
+    Its fields also see what it `carries`, as columns.
+    """
+
+    present: Callable[[Row], Condition] | None
+    carries: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,24 +111,43 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Which rows of a table, in which order. The last columns of the order tell rows apart."""
+    """Which rows of a table, in which order. The last columns of the order tell rows apart.
+
+    Rows of a derived type come `of` a FROM of their own, which may name the `shared` selects: those are computed once,
+    for these rows and for all below them. What the rows `carry` is there for their fields as if it were columns: values
+    as they are, and for an Outer() the column of the row that the relation hangs on.
+    """
 
     where: Sequence[Condition] = ()
     order: Sequence[ColumnElement[Any] | Key | Through] = ()
     descending: bool = False
+    of: FromClause | None = None
+    shared: Mapping[str, Select[Any]] = field(default_factory=dict)
+    carries: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outer:
+    """A column of the row that a relation hangs on, by name."""
+
+    column: str
 
 
 @dataclass(frozen=True, slots=True)
 class Relation:
     """Rows of another type: `rows(row, target, **arguments)`. `kind` says how they are given.
 
-    A `limited` one depends on what is at other locations: it gets `sees`, as a limited Leaf does. What it `inherits`
-    are arguments of the list that it is in.
+    A `limited` one depends on the caller: it gets `sees`, as a limited Leaf does. One that `derives` makes rows of its
+    own, and gets `new_name` to name its parts by. An `exact` one is refused to those who do not see quantities as they
+    are, and to public callers. What it `inherits` are arguments of the list that it is in, which may be `over` another
+    argument.
     """
 
     rows: Callable[..., Rows]
     kind: str
     limited: bool = False
+    derives: bool = False
+    exact: bool = False
     inherits: tuple[str, ...] = ()
     over: Over | None = None
 
@@ -116,14 +166,19 @@ ONE, MANY, PAGE, EACH, NODE, NODES, FEED = "one", "many", "page", "each", "node"
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The table behind a GraphQL type, and which of its rows a caller limited to some locations may see.
+    """The table behind a GraphQL type, and which of its rows one may see.
 
-    `keys` are the columns of which its node id is made; none of them is NULL.
+    A caller limited to some locations sees the rows that are `near`; a public one those that are `shown`. `exact` rows
+    are only for those who see quantities as they are, and not for the public. `keys` are the columns of which node ids
+    are made. Rows of a derived type are made by relations: of its table only the columns are real.
     """
 
-    table: FromClause
-    seen: Callable[[Row, Sees], Condition] | None = field(default=None)
+    table: Table
+    near: Callable[[Row, Sees], Condition] | None = None
+    shown: Callable[[Row], Condition] | None = None
+    exact: bool = False
     keys: tuple[str, ...] = ("id",)
+    is_derived: bool = False
 
 
 STORED: Final[dict[str, Stored]] = {}
@@ -131,32 +186,49 @@ STORED: Final[dict[str, Stored]] = {}
 
 
 def stored(
-    model: type[SQLModel] | FromClause,
+    model: type[SQLModel],
     *,
     location_of: Callable[[Row], ColumnElement[Any]] | None = None,
-    seen: Callable[[Row, Sees], Condition] | None = None,
+    near: Callable[[Row, Sees], Condition] | None = None,
+    shown: Callable[[Row], Condition] | None = None,
+    exact: bool = False,
     keys: tuple[str, ...] = ("id",),
 ) -> Callable[[T], T]:
-    """Class decorator: objects of this type are rows of that table. Of those `location_of` tells where they are."""
-    if location_of is not None:
-        seen = lambda row, sees: sees(location_of(row))  # noqa: E731 (short)
-    table = model if isinstance(model, FromClause) else table_of(model)
+    """Class decorator: objects of this type are rows of that table. Those with a `location_of` are near that."""
+
+    def at_location(row: Row, sees: Sees) -> Condition:
+        assert location_of is not None  # noqa: S101 (asked just below)
+        return sees(location_of(row))
 
     def register(cls: T) -> T:
-        STORED[cls.__name__] = Stored(table, seen, keys)
+        near_ = near if location_of is None else at_location
+        STORED[cls.__name__] = Stored(table_of(model), near_, shown, exact, keys)
         return cls
 
     return register
 
 
-def leaf(expression: Callable[..., ColumnElement[Any]], description: str, *, limited: bool = False) -> Any:
+def derived(**columns: TypeEngine[Any]) -> Callable[[T], T]:
+    """Class decorator: objects of this type are rows with these columns, made by the relations that lead to them."""
+
+    def register(cls: T) -> T:
+        table = Table(cls.__name__, MetaData(), *(Column(name, type_) for name, type_ in columns.items()))
+        STORED[cls.__name__] = Stored(table, is_derived=True)
+        return cls
+
+    return register
+
+
+def leaf(
+    expression: Callable[..., ColumnElement[Any]], description: str, *, limited: bool = False, exact: bool = False
+) -> Any:
     """A field whose value is an expression over the row's columns."""
-    return strawberry.field(description=description, metadata={SOURCE: Leaf(expression, limited)})
+    return strawberry.field(description=description, metadata={SOURCE: Leaf(expression, limited, exact)})
 
 
-def column(name: str, description: str) -> Any:
+def column(name: str, description: str, *, exact: bool = False) -> Any:
     """A field whose value is a column."""
-    return leaf(lambda row: getattr(row, name), description)
+    return leaf(lambda row: getattr(row, name), description, exact=exact)
 
 
 def column_of(of: Of, name: str, description: str) -> Any:
@@ -169,9 +241,9 @@ def leaf_of(of: Of, expression: Callable[[Row], ColumnElement[Any]], description
     return strawberry.field(description=description, metadata={SOURCE: Leaf(expression, of=of)})
 
 
-def embedded(present: Callable[[Row], Condition], description: str) -> Any:
-    """A field whose value is an object made of columns of the same row."""
-    return strawberry.field(description=description, metadata={SOURCE: Embedded(present)})
+def embedded(present: Callable[[Row], Condition] | None, description: str, **carries: Any) -> Any:
+    """A field whose value is an object made of columns of the same row, and of what it carries."""
+    return strawberry.field(description=description, metadata={SOURCE: Embedded(present, carries)})
 
 
 def elements(name: str, description: str) -> Any:
@@ -186,25 +258,41 @@ def element(key: str, description: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """An argument of a field: its GraphQL type as Strawberry reads it, and its default."""
+    """An argument of a field: its GraphQL type as Strawberry reads it, and its default.
+
+    `exact` when it tells exact quantities, or the choices of it that do: for callers who do not see them it is refused.
+    Fields of input types say so by `metadata={EXACT: True}`.
+    """
 
     hint: Any
     description: str
     default: Any = strawberry.UNSET
+    exact: bool | frozenset[Enum] = False
 
 
-def one(returns: Any, **arguments: Argument) -> Callable[[Callable[..., Rows]], Any]:
+def one(
+    returns: Any, *, limited: bool = False, derives: bool = False, exact: bool = False, **arguments: Argument
+) -> Callable[[Callable[..., Rows]], Any]:
     """A field that is one row of another type, or null.
 
     Decorates the function that says which: of the row it hangs on, the row it leads to, and its arguments as slots.
     Its docstring is the field's description.
     """
-    return relation(ONE, returns, arguments)
+    return relation(ONE, returns, arguments, limited=limited, derives=derives, exact=exact)
 
 
-def many(of: Any, *, inherits: tuple[str, ...] = (), **arguments: Argument) -> Callable[[Callable[..., Rows]], Any]:
+def many(
+    of: Any,
+    *,
+    limited: bool = False,
+    derives: bool = False,
+    exact: bool = False,
+    inherits: tuple[str, ...] = (),
+    **arguments: Argument,
+) -> Callable[[Callable[..., Rows]], Any]:
     """A field that is a list of rows of another type; decorates as one() does."""
-    return relation(MANY, list[of], arguments, inherits=inherits)
+    options = {"limited": limited, "derives": derives, "exact": exact, "inherits": inherits}
+    return relation(MANY, list[of], arguments, **options)
 
 
 def each(of: Any, over: Over, **arguments: Argument) -> Callable[[Callable[..., Rows]], Any]:
@@ -215,11 +303,13 @@ def each(of: Any, over: Over, **arguments: Argument) -> Callable[[Callable[..., 
     return relation(EACH, list[of | None], arguments, over=over)
 
 
-def value(returns: Any, **arguments: Argument) -> Callable[[Callable[..., ColumnElement[Any]]], Any]:
+def value(
+    returns: Any, *, exact: bool = False, **arguments: Argument
+) -> Callable[[Callable[..., ColumnElement[Any]]], Any]:
     """A field whose value is an expression over the row's columns and arguments, given as slots; decorates as one()."""
 
     def decorate(expression: Callable[..., ColumnElement[Any]]) -> Any:
-        return _declared(expression, returns, arguments, Leaf(expression))
+        return _declared(expression, returns, arguments, Leaf(expression, exact=exact))
 
     return decorate
 
@@ -230,18 +320,12 @@ def elsewhere(type_name: str, module: str) -> Any:
 
 
 def relation(
-    kind: str,
-    returns: Any,
-    arguments: Mapping[str, Argument],
-    *,
-    limited: bool = False,
-    inherits: tuple[str, ...] = (),
-    over: Over | None = None,
+    kind: str, returns: Any, arguments: Mapping[str, Argument], **options: Any
 ) -> Callable[[Callable[..., Rows]], Any]:
-    """What one(), many() and page() have in common."""
+    """What one(), many() and page() have in common; the options are those of a Relation."""
 
     def decorate(rows: Callable[..., Rows]) -> Any:
-        return _declared(rows, returns, arguments, Relation(rows, kind, limited, inherits, over))
+        return _declared(rows, returns, arguments, Relation(rows, kind, **options))
 
     return decorate
 
@@ -253,7 +337,9 @@ def _declared(function: Callable[..., Any], returns: Any, arguments: Mapping[str
             name,
             inspect.Parameter.KEYWORD_ONLY,
             default=argument.default,
-            annotation=Annotated[argument.hint, strawberry.argument(description=argument.description)],
+            annotation=Annotated[
+                argument.hint, strawberry.argument(description=argument.description, metadata={EXACT: argument.exact})
+            ],
         )
         for name, argument in arguments.items()
     ]

@@ -16,7 +16,6 @@ from sqlalchemy import (
     and_,
     func,
     literal_column,
-    not_,
     or_,
     select,
     tuple_,
@@ -31,6 +30,7 @@ from storage.upsert import table_of
 _ESCAPE = "\\"
 _LEVEL_KEYS = {"product_id": BigInteger(), "location_id": BigInteger()}
 _LAST = "\U0010ffff"
+_UNCOUNTED = -4 * QUANTITY_MAX  # less than is ever available
 Condition = ColumnElement[bool]
 Bound = Callable[[], BindParameter[str]]
 Since = Callable[[], BindParameter[int]]
@@ -96,11 +96,6 @@ def product_columns() -> Any:
     return table_of(Product).c
 
 
-def not_stocked_where(product: Any, *conditions: Condition) -> Condition:
-    """Products without a counted level that meets conditions over level_columns()."""
-    return not_(stocked_where(product, *conditions))
-
-
 def products_changed_since(product_id: Any, sequence: Since, sees: Sees) -> Condition:
     """Products that changed after a sequence of the feed, or of which the stock did where the caller sees it."""
     entry, change = table_of(LedgerEntry).c, table_of(CatalogChange).c
@@ -150,7 +145,7 @@ def changed_where(group_id: Any, sees: Sees) -> Condition:
 
 def counted(quantity: Any) -> ColumnElement[int]:
     """A quantity to sort by: one that was never counted comes before all others."""
-    return func.coalesce(quantity, literal_column(str(-QUANTITY_MAX - 1)), type_=BigInteger())
+    return func.coalesce(quantity, literal_column(str(_UNCOUNTED)), type_=BigInteger())
 
 
 def on_hand_at(level: Any, time: Any) -> ColumnElement[int | None]:
@@ -201,14 +196,14 @@ def these_levels(level: Any, keys: Any) -> Condition:
     return tuple_(level.product_id, level.location_id).in_(select(*members_of(rows_of(keys), _LEVEL_KEYS).values()))
 
 
-def on_hand_total(product_id: Any, sees: Any) -> ColumnElement[int | None]:
-    """Units on hand of a product and of its variations, over the active locations for which `sees(location_id)`."""
+def on_hand_total(product_id: Any, level_seen: Any) -> ColumnElement[int | None]:
+    """Units on hand of a product and of its variations, over the levels at active locations that may be seen."""
     level, item = table_of(StockLevel).alias("counted"), table_of(Product).alias("counted_item")
     location = table_of(Location).alias("counted_at")
     items = select(item.c.id).where(or_(item.c.id == product_id, item.c.parent_id == product_id))
     return (
         select(func.sum(level.c.on_hand).cast(BigInteger))
         .select_from(level.join(location, location.c.id == level.c.location_id))
-        .where(level.c.product_id.in_(items), location.c.active, sees(level.c.location_id))
+        .where(level.c.product_id.in_(items), location.c.active, level_seen(level.c))
         .scalar_subquery()
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import (
     BindParameter,
@@ -12,28 +12,14 @@ from sqlalchemy import (
     Select,
     Text,
     case,
-    column,
     literal_column,
     or_,
     select,
-    table,
     union_all,
 )
 
-from storage.columns import Id, Timestamp
 from storage.tables import CatalogChange, LedgerEntry
 from storage.upsert import table_of
-
-FEED: Final = table(
-    "feed",
-    column("sequence", Id),
-    column("kind", Text()),
-    column("product_id", Id),
-    column("location_id", Id),
-    column("deleted", Boolean()),
-    column("created_at", Timestamp()),
-)
-"""The columns of what rows_between() selects."""
 
 Bound = Callable[[], BindParameter[int]]
 

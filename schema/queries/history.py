@@ -23,12 +23,12 @@ from schema.types.stock_change_group import StockChangeGroup
 class HistoryQueries:
     """Part of Query."""
 
-    @page(LedgerEntry, filter=which(StockChangeFilter))
+    @page(LedgerEntry, exact=True, filter=which(StockChangeFilter))
     def stock_changes(_: Any, row: Any, filter: Given | None = None) -> Rows:
         """What changed of stock levels, newest first."""
         return Rows(ledger_entry.matching(row, filter or {}), [row.sequence], descending=True)
 
-    @one(StockChangeGroup | None, id=Argument(strawberry.ID, "Its node id, or its number."))
+    @one(StockChangeGroup | None, exact=True, id=Argument(strawberry.ID, "Its node id, or its number."))
     def stock_change_group(_: Any, row: Any, id: Slot) -> Rows:
         """One request that changed stock; null when there is none."""
         return Rows([row.id == id.bind(database_id("StockChangeGroup"))])
@@ -40,6 +40,7 @@ class HistoryQueries:
             "after_sequence": Argument(int, "Only what comes after this sequence: `nextSequence` of the last page.", 0),
             "first": Argument(int | None, f"So many changes, from 0 to {FIRST_MAX}.", FIRST_DEFAULT),
         },
+        exact=True,
     )
     def changes(_: Any) -> Rows:
         """The change feed: everything that changes, once and in order, to be followed from sequence to sequence.

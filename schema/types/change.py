@@ -6,17 +6,18 @@ from datetime import datetime
 from typing import Any
 
 import strawberry
+from sqlalchemy import Boolean, Text
 
-from schema.sources import Rows, column, elsewhere, one, stored
+from schema.sources import Rows, column, derived, elsewhere, one
 from schema.types.choices import ChangeKind
-from storage.feed_rows import FEED
+from storage.columns import Id, Timestamp
 
 _LedgerEntry = elsewhere("LedgerEntry", "schema.types.ledger_entry")
 _Product = elsewhere("Product", "schema.types.product")
 _Location = elsewhere("Location", "schema.types.location")
 
 
-@stored(FEED, keys=("sequence",))
+@derived(sequence=Id, kind=Text(), product_id=Id, location_id=Id, deleted=Boolean(), created_at=Timestamp())
 @strawberry.type(description="That something changed: one step of the change feed.")
 class Change:
     """A row of storage.feed_rows."""

@@ -39,6 +39,17 @@ class Backorders(Enum):
     YES = enum_value("yes", description="Below zero, silently.")
 
 
+@strawberry.enum(description="What is said of an item: at one location, or over several.")
+class AvailabilityStatus(Enum):
+    """A storage.availability.Status."""
+
+    IN_STOCK = enum_value("in_stock", description="More than the threshold of low stock is available.")
+    LOW_STOCK = enum_value("low_stock", description="Something is available, but not more than the threshold.")
+    BACKORDER = enum_value("backorder", description="Nothing is available, but it may be ordered.")
+    OUT_OF_STOCK = enum_value("out_of_stock", description="Nothing is available.")
+    NOT_TRACKED = enum_value("not_tracked", description="Its stock is not counted: it can always be ordered.")
+
+
 @strawberry.enum(description="What kind of place a location is.")
 class LocationKind(Enum):
     """Who comes there."""
@@ -73,7 +84,20 @@ class StockLevelOrder(Enum):
     PRODUCT = enum_value("product", description="By the product's databaseId.")
     LOCATION = enum_value("location", description="By the location's databaseId.")
     ON_HAND = enum_value("on_hand", description="By units on hand; levels that were never counted come first.")
+    AVAILABLE = enum_value(
+        "available", description="By units that are available; levels that were never counted come first."
+    )
     UPDATED_AT = enum_value("updated_at", description="By the time of the last change.")
+
+
+@strawberry.enum(description="How to sort levels that are low on stock. Ties are broken by product and location.")
+class LowStockOrder(Enum):
+    """schema.types.stock_level says what each sorts by."""
+
+    DEFICIT = enum_value("deficit", description="By how much they are short of their threshold.")
+    AVAILABLE = enum_value("available", description="By units that are available.")
+    PRODUCT = enum_value("product", description="By the product's databaseId.")
+    LOCATION = enum_value("location", description="By the location's databaseId.")
 
 
 @strawberry.enum(description="What a step of the change feed is about.")

@@ -23,7 +23,7 @@ _StockChangeGroup = elsewhere("StockChangeGroup", "schema.types.stock_change_gro
 _GROUP = Of(tables.StockChangeGroup, lambda row, group: group.id == row.group_id)
 
 
-@stored(tables.LedgerEntry, location_of=lambda row: row.location_id, keys=("sequence",))
+@stored(tables.LedgerEntry, location_of=lambda row: row.location_id, exact=True, keys=("sequence",))
 @strawberry.type(description="One immutable record of one change of one stock level.")
 class LedgerEntry(Node):
     """A row of `ledger_entry`, with what its group says of all its entries."""

@@ -15,6 +15,7 @@ from schema.sources import Condition, Rows, column, elsewhere, embedded, leaf, s
 from schema.types.choices import LocationKind
 from storage import conditions as sql
 from storage import tables
+from storage.visibility import is_open
 
 _StockLevel = elsewhere("StockLevel", "schema.types.stock_level")
 
@@ -35,7 +36,7 @@ def _has_address(row: Any) -> Any:
     return or_(*(getattr(row, name).is_not(None) for name in Address.__annotations__))
 
 
-@stored(tables.Location, location_of=lambda row: row.id)
+@stored(tables.Location, location_of=lambda row: row.id, shown=is_open)
 @strawberry.type(description="A place that holds stock: a store or a warehouse.")
 class Location(Node):
     """A row of `location`."""

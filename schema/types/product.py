@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import strawberry
-from sqlalchemy import func
+from sqlalchemy import and_, func, not_, true
 
 from schema.conditions import (
     Given,
@@ -44,8 +44,9 @@ from schema.sources import (
     stored,
 )
 from schema.types.choices import Backorders, ProductStatus, ProductType
+from storage import availability, tables
 from storage import conditions as sql
-from storage import tables
+from storage.visibility import published
 
 _StockLevel = elsewhere("StockLevel", "schema.types.stock_level")
 
@@ -58,7 +59,7 @@ class Attribute:
     value: str = element("value", "What it is: `42`.")
 
 
-@stored(tables.Product)
+@stored(tables.Product, shown=published)
 @strawberry.type(description="What the shop lists. A simple product or a variation carries stock.")
 class Product(Node):
     """A row of `product`."""
@@ -77,9 +78,11 @@ class Product(Node):
     created_at: datetime = column("created_at", "When it was created.")
     updated_at: datetime = column("updated_at", "When it was last changed, other than its stock.")
     on_hand: int | None = leaf(
-        lambda row, sees: sql.on_hand_total(row.id, sees),
-        "Units on hand over all active locations, its variations' included; null when they were never counted.",
+        lambda row, sees: sql.on_hand_total(row.id, lambda level: sees.row("StockLevel", level)),
+        "Units on hand over all active locations, its variations' included; null when they were never counted or are "
+        "hidden from this key.",
         limited=True,
+        exact=True,
     )
 
     @one("Product | None")
@@ -120,17 +123,36 @@ _MAKES: Makes = {
 }
 _MAKES_OF_LEVEL: Makes = {
     "on_hand": lambda level, bounds: within(level.on_hand, bounds),
-    "locations": lambda level, keys: at(level.location_id, keys),
+    "available": lambda level, bounds: within(availability.available(level), bounds),
 }
 
 
 def matching(product: Any, given: Given, sees: Sees) -> list[Condition]:
     """The conditions of a ProductFilter; levels count where the caller sees them."""
-    conditions, level = meeting(product, given, _MAKES), sql.level_columns()
+    conditions = meeting(product, given, _MAKES)
     if sequence := given.get("changed_since_sequence"):
         conditions.append(sql.products_changed_since(product.id, since(sequence), sees))
-    if stocked := meeting(level, given, _MAKES_OF_LEVEL):
-        conditions.append(sql.stocked_where(product, *stocked, sees(level.location_id)))
-    if locations := given.get("not_stocked_at"):
-        conditions.append(sql.not_stocked_where(product, at(level.location_id, locations), sees(level.location_id)))
+    return conditions + _by_stock(product, given, sees)
+
+
+def _by_stock(product: Any, given: Given, sees: Sees) -> list[Condition]:
+    """What is asked of its levels: of those at `locations`, when they are given."""
+    level, conditions = sql.level_columns(), []
+
+    def counts(row: Any) -> Condition:
+        locations = given.get("locations")
+        return and_(sees.row("StockLevel", row), true() if locations is None else at(row.location_id, locations))
+
+    of_level, below = meeting(level, given, _MAKES_OF_LEVEL), given.get("below_threshold")
+    if of_level or given.get("locations") is not None:
+        conditions.append(sql.stocked_where(product, *of_level, counts(level)))
+    if below is not None:
+        low = sql.stocked_where(product, availability.level_is_low(level), counts(level))
+        conditions.append(low if below else not_(low))
+    if wanted := given.get("availability"):
+        status = availability.Status(wanted.value)
+        conditions.append(availability.product_is(product, status, counts, lambda item: sees.row("Product", item)))
+    if elsewhere_ := given.get("not_stocked_at"):
+        seen = sees.row("StockLevel", level)
+        conditions.append(not_(sql.stocked_where(product, at(level.location_id, elsewhere_), seen)))
     return conditions

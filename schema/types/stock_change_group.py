@@ -18,12 +18,12 @@ from storage import tables
 _LedgerEntry = elsewhere("LedgerEntry", "schema.types.ledger_entry")
 
 
-def _seen(row: Any, sees: Sees) -> Condition:
+def _near(row: Any, sees: Sees) -> Condition:
     """Whoever sees something that it changed."""
     return sql.changed_where(row.id, sees)
 
 
-@stored(tables.StockChangeGroup, seen=_seen)
+@stored(tables.StockChangeGroup, near=_near, exact=True)
 @strawberry.type(description="One request that changed stock: who asked, through which dialect, and why.")
 class StockChangeGroup(Node):
     """A row of `stock_change_group`."""
@@ -38,7 +38,7 @@ class StockChangeGroup(Node):
     request_id: str = column("request_id", "The X-Request-Id of the request.")
     created_at: datetime = column("created_at", "When it was written.")
 
-    @many(_LedgerEntry)
+    @many(_LedgerEntry, exact=True)
     def entries(row: Any, entry: Any) -> Rows:
         """What it changed, in order."""
         return Rows([entry.group_id == row.id], [entry.sequence])

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import strawberry
-from sqlalchemy import func
+from sqlalchemy import func, not_
 
 from schema.conditions import (
     Given,
@@ -28,17 +28,18 @@ from schema.ids import node_id
 from schema.nodes import Node
 from schema.selection import Slot
 from schema.sources import Argument, Condition, Key, Rows, column, elsewhere, leaf, one, stored, value
-from schema.types.choices import Backorders, StockLevelOrder
+from schema.types.choices import Backorders, LowStockOrder, StockLevelOrder
+from storage import availability, tables
 from storage import conditions as sql
-from storage import tables
 from storage.columns import Timestamp
+from storage.visibility import on_offer
 
 _Product = elsewhere("Product", "schema.types.product")
 _Location = elsewhere("Location", "schema.types.location")
 _LedgerEntry = elsewhere("LedgerEntry", "schema.types.ledger_entry")
 
 
-@stored(tables.StockLevel, location_of=lambda row: row.location_id, keys=("product_id", "location_id"))
+@stored(tables.StockLevel, location_of=lambda row: row.location_id, shown=on_offer, keys=("product_id", "location_id"))
 @strawberry.type(description="How many units of one product there are at one location, and at what price.")
 class StockLevel(Node):
     """A row of `stock_level`."""
@@ -46,7 +47,9 @@ class StockLevel(Node):
     id: strawberry.ID = leaf(
         lambda row: node_id("StockLevel", row.product_id, row.location_id), "Its id over all types. Opaque."
     )
-    on_hand: int | None = column("on_hand", "Units on hand; null when they were never counted here.")
+    on_hand: int | None = column(
+        "on_hand", "Units on hand; null when they were never counted here or are hidden from this key.", exact=True
+    )
     regular_price: Decimal | None = column("regular_price", "The price here; null when the product's applies.")
     sale_price: Decimal | None = column("sale_price", "The reduced price here; null when there is none.")
     backorders: Backorders | None = leaf(
@@ -54,8 +57,24 @@ class StockLevel(Node):
         "Whether it may be sold below zero here; null when the product's applies.",
     )
     disabled: bool = column("disabled", "Whether it is not available here.")
-    reserved: int = column("reserved", "Units on hand that are promised to somebody.")
-    safety_stock: int = column("safety_stock", "Units on hand that are kept back and not offered.")
+    reserved: int | None = column(
+        "reserved", "Units on hand that are promised to somebody; null when hidden.", exact=True
+    )
+    safety_stock: int | None = column(
+        "safety_stock", "Units on hand that are kept back and not offered; null when hidden.", exact=True
+    )
+    available: int | None = leaf(
+        availability.available,
+        "Units on hand that are neither reserved nor kept back, perhaps fewer than none; null when they were never "
+        "counted here or are hidden from this key.",
+        exact=True,
+    )
+    deficit: int | None = leaf(
+        availability.deficit,
+        "Units by which it is short of the threshold of low stock: 0 at the threshold, negative above it. Null "
+        "when they were never counted here or are hidden from this key.",
+        exact=True,
+    )
     version: int = column("version", "Grows by one with every change; give it as expectedVersion to change just this.")
     updated_at: datetime = column("updated_at", "When it was last changed.")
 
@@ -69,13 +88,13 @@ class StockLevel(Node):
         """The place."""
         return Rows([location.id == row.location_id])
 
-    @page(_LedgerEntry)
+    @page(_LedgerEntry, exact=True)
     def history(row: Any, entry: Any) -> Rows:
         """What changed it, newest first."""
         mine = [entry.product_id == row.product_id, entry.location_id == row.location_id]
         return Rows(mine, [entry.sequence], descending=True)
 
-    @value(int | None, time=Argument(datetime, "Up to this time, itself included."))
+    @value(int | None, exact=True, time=Argument(datetime, "Up to this time, itself included."))
     def on_hand_at(row: Any, time: Slot) -> Any:
         """Units on hand at a time, as the ledger tells; null before the first entry and while they were not counted."""
         return sql.on_hand_at(row, time.bind(type_=Timestamp()))
@@ -86,6 +105,11 @@ _MAKES: Makes = {
     "product_ids": lambda level, ids: has_id(level.product_id, "Product", ids),
     "locations": lambda level, keys: at(level.location_id, keys),
     "on_hand": lambda level, bounds: within(level.on_hand, bounds),
+    "available": lambda level, bounds: within(availability.available(level), bounds),
+    "availability": lambda level, wanted: availability.level_is(level, availability.Status(wanted.value)),
+    "below_threshold": lambda level, low: (
+        availability.level_is_low(level) if low else not_(availability.level_is_low(level))
+    ),
     "disabled": lambda level, disabled: level.disabled.is_(disabled),
     "updated_after": lambda level, time: after(level.updated_at, time),
     "changed_since_sequence": lambda level, sequence: sql.levels_changed_since(level, since(sequence)),
@@ -112,6 +136,21 @@ def order_of(level: Any, by: StockLevelOrder) -> list[Any]:
             return [level.location_id, level.product_id]
         case StockLevelOrder.ON_HAND:
             return [Key("on_hand", sql.counted(level.on_hand)), level.product_id, level.location_id]
+        case StockLevelOrder.AVAILABLE:
+            available = sql.counted(availability.available(level))
+            return [Key("available", available), level.product_id, level.location_id]
         case StockLevelOrder.UPDATED_AT:
             return [level.updated_at, level.product_id, level.location_id]
     return [level.product_id, level.location_id]
+
+
+def order_of_low(level: Any, by: LowStockOrder) -> list[Any]:
+    """The columns that sort levels that are low on stock."""
+    match by:
+        case LowStockOrder.DEFICIT:
+            return [Key("deficit", availability.deficit(level)), level.product_id, level.location_id]
+        case LowStockOrder.AVAILABLE:
+            return order_of(level, StockLevelOrder.AVAILABLE)
+        case LowStockOrder.LOCATION:
+            return order_of(level, StockLevelOrder.LOCATION)
+    return order_of(level, StockLevelOrder.PRODUCT)

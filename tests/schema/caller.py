@@ -15,6 +15,11 @@ from schema.operations import Operation
 from storage.access import Credential, Scope
 from storage.changes import Origin
 from storage.database import Database
+from tests.builders import EPOCH
+
+Who = Credential | Iterable[int] | None
+NOW = EPOCH
+"""The time of every request."""
 
 
 class Caller:
@@ -26,14 +31,16 @@ class Caller:
     def __repr__(self) -> str:
         return f"<caller on {self.database.name}>"
 
-    def context(self, visible: Iterable[int] | None = None) -> Context:
-        """Of a caller that may do everything, everywhere or at the `visible` locations."""
-        locations = None if visible is None else frozenset(visible)
-        credential = Credential(1, "tests", frozenset({Scope.ADMIN}), locations)
-        return Context(self.database, credential, lambda: Origin("graphql", 1, "tests", locations))
+    def context(self, who: Who = None) -> Context:
+        """Of that caller; without one, of one that may do everything, everywhere or at these locations."""
+        if not isinstance(who, Credential):
+            locations = None if who is None else frozenset(who)
+            who = Credential(1, "tests", frozenset({Scope.ADMIN}), locations)
+        locations = who.locations
+        return Context(self.database, who, lambda: Origin("graphql", 1, "tests", locations), clock=lambda: NOW)
 
     def ask(
-        self, text: str, variables: Mapping[str, Any] | None = None, visible: Iterable[int] | None = None
+        self, text: str, variables: Mapping[str, Any] | None = None, visible: Who = None
     ) -> bytes | ExecutionResult:
         """The answer, as the transport gets it."""
         operation = schema.operations.prepare(text, None)
@@ -41,7 +48,7 @@ class Caller:
             return ExecutionResult(None, list(operation))
         return self.runner.run(schema.operations.execute(operation, self.context(visible), variables))
 
-    def data(self, text: str, visible: Iterable[int] | None = None, **variables: Any) -> Any:
+    def data(self, text: str, visible: Who = None, **variables: Any) -> Any:
         """The data of an answer without errors."""
         answer = self.ask(text, variables, visible)
         if isinstance(answer, ExecutionResult):
@@ -49,7 +56,7 @@ class Caller:
             answer = orjson.dumps({"data": answer.data})
         return orjson.loads(answer)["data"]
 
-    def refusal(self, text: str, visible: Iterable[int] | None = None, **variables: Any) -> GraphQLError:
+    def refusal(self, text: str, visible: Who = None, **variables: Any) -> GraphQLError:
         """The only error of an answer. It says what is wrong with the request: it is no bug."""
         answer = self.ask(text, variables, visible)
         assert isinstance(answer, ExecutionResult), answer

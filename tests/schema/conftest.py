@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -15,7 +14,7 @@ from storage.database import Database
 from storage.tables import StockLevel
 from storage.upsert import table_of
 from tests.builders import EPOCH, a_location, a_product
-from tests.conftest import ENGINES, _admin, _migrate, _named
+from tests.conftest import ENGINES, _copy
 from tests.schema import shop as rows_of_shop
 from tests.schema.caller import Caller
 
@@ -31,15 +30,10 @@ def new_caller(
     with asyncio.Runner() as runner:
 
         def make(load: Load) -> Caller:
-            name = f"stockgate_{secrets.token_hex(6)}"
-            if request.param == "sqlite":
-                url = f"sqlite:///{tmp_path_factory.mktemp('schema') / name}.db"
-                runner.run(_migrate(url))
-            else:
-                template = request.getfixturevalue("postgres_template")
-                copy = f"CREATE DATABASE {name} TEMPLATE {template.rpartition('/')[2].partition('?')[0]}"
-                runner.run(_admin(template, copy, database="postgres"))
-                url = _named(template, name)
+            template = request.getfixturevalue(
+                "postgres_template" if request.param == "postgresql" else "sqlite_template"
+            )
+            url = runner.run(_copy(template, tmp_path_factory.mktemp("schema")))
             callers.append(Caller(runner, Database(url)))
             runner.run(callers[-1].database.transact(load))
             return callers[-1]

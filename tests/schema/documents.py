@@ -131,7 +131,7 @@ class _Writer:
         self.left -= 1
         if self.chance(3):
             name = self.draw(st.sampled_from([*type_.fields, "__typename"]))
-            return self.draw(st.sampled_from([name, f"... on {type_.name}{self.directives()} {{ {name} }}"]))
+            return f"... on {type_.name}{self.directives()} {{ {name} }}" if self.chance(2) else name
         possible = self.draw(st.sampled_from(self.schema.get_possible_types(type_)))
         return f"... on {possible.name}{self.directives()} {self.selection(possible, depth, [_Apart()])}"
 

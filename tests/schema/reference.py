@@ -131,6 +131,7 @@ class Shop:
         self.all_products = sorted((Product(self, row) for row in rows[tables.Product]), key=lambda p: p.number)
         self.all_locations = [Location(self, row) for row in seen(tables.Location, "id")]
         self.all_locations.sort(key=lambda location: (location.position, location.number))
+        self.every_location = [Location(self, row) for row in rows[tables.Location]]
         self.all_levels = [StockLevel(self, row) for row in seen(tables.StockLevel, "location_id")]
         self.all_levels.sort(key=lambda level: (level.product_id, level.location_id))
         self.all_entries = [LedgerEntry(self, row) for row in seen(tables.LedgerEntry, "location_id")]
@@ -183,20 +184,13 @@ class Shop:
         return [location for location in found if _is_location(location, filter or {})]
 
     def stock_levels(self, order_by: str, direction: str, filter: Any = None, **page: Any) -> Any:  # noqa: A002
-        orders: dict[str, tuple[str, Callable[[StockLevel], tuple[Any, ...]]]] = {
-            "PRODUCT": ("product_id,location_id", lambda _level: ()),
-            "LOCATION": ("location_id,product_id", lambda level: (level.location_id,)),
-            "ON_HAND": ("on_hand,product_id,location_id", lambda level: (_or_lowest(level.on_hand),)),
-            "UPDATED_AT": ("updated_at,product_id,location_id", lambda level: (timestamp_text(level.updated_at),)),
-        }
-        order, first_of = orders[order_by]
-
-        def key(level: StockLevel) -> tuple[Any, ...]:
-            rest = (level.product_id,) if order_by == "LOCATION" else (level.product_id, level.location_id)
-            return (*first_of(level), *rest)
-
         found = [level for level in self.all_levels if _is_level(level, filter or {})]
-        return _page(found, order, key, **page, descending=direction == "DESC")
+        return _sorted_levels(found, order_by, direction, page)
+
+    def low_stock(self, order_by: str, direction: str, locations: Any = None, **page: Any) -> Any:
+        found = [level for level in self.all_levels if level.is_low()]
+        found = [level for level in found if locations is None or _is_named(level.location(), locations)]
+        return _sorted_levels(found, order_by, direction, page)
 
     def stock_levels_by_sku(self, skus: list[str], locations: Any = None) -> Any:
         return [self.sku_stock(sku, locations) for sku in skus]
@@ -274,6 +268,28 @@ class Product(Record):
     def levels(self) -> list[StockLevel]:
         return [level for level in self.shop.all_levels if level.product_id == self.number]
 
+    @cached_property
+    def threshold(self) -> int:
+        parent = self.parent()
+        numbers = (self.row["low_stock_threshold"], parent and parent.row["low_stock_threshold"], 2)
+        return next(number for number in numbers if number is not None)
+
+    @cached_property
+    def is_tracked(self) -> bool:
+        parent = self.parent()
+        return bool(self.manage_stock or (parent and parent.manage_stock))
+
+    def status_at(self, locations: Any) -> str:
+        kept = [variation for variation in self.variations() if variation.status != "trash"]
+        untracked = not self.is_tracked
+        if self.type == "variable":
+            untracked = not self.manage_stock and any(not variation.manage_stock for variation in kept)
+        levels = [level for item in (self, *kept) for level in item.levels if level.is_offered()]
+        if locations is not None:
+            levels = [level for level in levels if _is_named(level.location(), locations)]
+        backorders = any(level.takes_backorders() for level in levels)
+        return _status(sum(level.offered() for level in levels), self.threshold, untracked, backorders)
+
     def on_hand(self) -> int | None:
         levels = [level for item in (self, *self.variations()) for level in item.levels]
         counted = [level.on_hand for level in levels if level.location().active and level.on_hand is not None]
@@ -328,6 +344,34 @@ class StockLevel(OfLevel):
     def on_hand_at(self, time: str) -> int | None:
         past = [entry.row["on_hand"] for entry in self.entries if not _is_after(entry.created_at, time)]
         return past[-1] if past else None
+
+    def available(self) -> int | None:
+        return None if self.on_hand is None else self.on_hand - self.reserved - self.safety_stock
+
+    def deficit(self) -> int | None:
+        available = self.available()
+        return None if available is None else self.product().threshold - available
+
+    def is_offered(self) -> bool:
+        location = _first(place for place in self.shop.every_location if place.number == self.location_id)
+        return not self.disabled and location.active and location.archived_at is None
+
+    def offered(self) -> int:
+        available = self.available()
+        return available if available is not None and available > 0 and self.product().is_tracked else 0
+
+    def takes_backorders(self) -> bool:
+        return (self.backorders or self.product().backorders) != "no"
+
+    def is_low(self) -> bool:
+        deficit = self.deficit()
+        return self.is_offered() and self.product().is_tracked and deficit is not None and deficit >= 0
+
+    def status(self) -> str:
+        if not self.is_offered():
+            return "OUT_OF_STOCK"
+        product = self.product()
+        return _status(self.offered(), product.threshold, not product.is_tracked, self.takes_backorders())
 
 
 class LedgerEntry(OfLevel):
@@ -428,7 +472,7 @@ def _count(
 
 
 def _or_lowest(quantity: int | None) -> int:
-    return -1_000_000_001 if quantity is None else quantity
+    return -4_000_000_000 if quantity is None else quantity
 
 
 def _place(after: str, order: str) -> tuple[Any, ...]:
@@ -439,6 +483,24 @@ def _place(after: str, order: str) -> tuple[Any, ...]:
     if named != order:
         raise GraphQLError("a cursor of another order")
     return tuple(values)
+
+
+def _sorted_levels(levels: list[Any], order_by: str, direction: str, page: Mapping[str, Any]) -> Any:
+    orders: dict[str, tuple[str, Callable[[StockLevel], tuple[Any, ...]]]] = {
+        "PRODUCT": ("product_id,location_id", lambda _level: ()),
+        "LOCATION": ("location_id,product_id", lambda level: (level.location_id,)),
+        "AVAILABLE": ("available,product_id,location_id", lambda level: (_or_lowest(level.available()),)),
+        "ON_HAND": ("on_hand,product_id,location_id", lambda level: (_or_lowest(level.on_hand),)),
+        "DEFICIT": ("deficit,product_id,location_id", lambda level: (level.deficit(),)),
+        "UPDATED_AT": ("updated_at,product_id,location_id", lambda level: (timestamp_text(level.updated_at),)),
+    }
+    order, first_of = orders[order_by]
+
+    def key(level: StockLevel) -> tuple[Any, ...]:
+        rest = (level.product_id,) if order_by == "LOCATION" else (level.product_id, level.location_id)
+        return (*first_of(level), *rest)
+
+    return _page(levels, order, key, **page, descending=direction == "DESC")
 
 
 def _levels_page(levels: list[Any], page: Mapping[str, Any]) -> Any:
@@ -526,6 +588,14 @@ def _not_null(asked: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in asked.items() if value is not None}
 
 
+def _status(quantity: int, threshold: int, untracked: bool, backorders: bool) -> str:  # noqa: FBT001 (asked here only)
+    if quantity > 0:
+        return "LOW_STOCK" if quantity <= threshold else "IN_STOCK"
+    if untracked:
+        return "NOT_TRACKED"
+    return "BACKORDER" if backorders else "OUT_OF_STOCK"
+
+
 def _is_product(product: Any, asked: Mapping[str, Any]) -> bool:
     given = _not_null(asked)
     return all(
@@ -550,14 +620,16 @@ def _is_stocked(product: Any, given: Mapping[str, Any]) -> bool:
     counted = [level for level in product.levels if level.on_hand is not None]
     if any(_is_named(level.location(), given.get("not_stocked_at", ())) for level in counted):
         return False
-    bounds = _not_null(given.get("on_hand", {}))
-    if not bounds and "locations" not in given:
+    locations = given.get("locations")
+    there = [level for level in counted if locations is None or _is_named(level.location(), locations)]
+    if "below_threshold" in given and any(level.is_low() for level in there) is not given["below_threshold"]:
+        return False
+    if "availability" in given and product.status_at(locations) != given["availability"]:
+        return False
+    bounds, available = _not_null(given.get("on_hand", {})), _not_null(given.get("available", {}))
+    if not bounds and not available and locations is None:
         return True
-    return any(
-        _is_within(level.on_hand, bounds)
-        and ("locations" not in given or _is_named(level.location(), given["locations"]))
-        for level in counted
-    )
+    return any(_is_within(level.on_hand, bounds) and _is_within(level.available(), available) for level in there)
 
 
 def _is_location(location: Any, asked: Mapping[str, Any]) -> bool:
@@ -595,7 +667,10 @@ def _is_level(level: Any, asked: Mapping[str, Any]) -> bool:
             "disabled" not in given or level.disabled is given["disabled"],
             "updated_after" not in given or _is_after(level.updated_at, given["updated_after"]),
             "changed_since_sequence" not in given or _changed_since(level, given["changed_since_sequence"], **where),
+            "availability" not in given or level.status() == given["availability"],
+            "below_threshold" not in given or level.is_low() is given["below_threshold"],
             _is_within(level.on_hand, given.get("on_hand", {})),
+            _is_within(level.available(), given.get("available", {})),
         )
     )
 

@@ -100,6 +100,7 @@ def _product(rng: random.Random, number: int, text: str, **values: Any) -> Produ
         gtin_text=gtin and gtin.lstrip("0"),
         status=rng.choice(STATUSES),
         manage_stock=rng.random() < 0.8,
+        low_stock_threshold=rng.choice((None, None, 0, 1, 5)),
         backorders=rng.choice(BACKORDERS),
         regular_price=rng.choice(PRICES),
         sale_price=rng.choice(PRICES),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -74,23 +74,29 @@ def _product_cursors(siblings: Siblings) -> st.SearchStrategy[str]:
     )
 
 
-def _level_cursors(siblings: Siblings) -> st.SearchStrategy[str]:
-    order = siblings.get("orderBy")
-    places = [*((v.product_id, v.location_id) for v in LEVELS), (0, 0), (7, 99)]
-    tag, keys = {
-        "LOCATION": ("location_id,product_id", [place[::-1] for place in places]),
-        "ON_HAND": (
-            "on_hand,product_id,location_id",
-            [(-(10**9) - 1 if v.on_hand is None else v.on_hand, v.product_id, v.location_id) for v in LEVELS],
-        ),
-        "UPDATED_AT": (
-            "updated_at,product_id,location_id",
-            [(timestamp_text(v.updated_at), v.product_id, v.location_id) for v in LEVELS],
-        ),
-    }.get(order if isinstance(order, str) else "", ("product_id,location_id", places))
-    return _some([Cursor.at(tag + _desc(siblings), *key) for key in keys])
+def _level_cursors(default: str, way: str) -> Callable[[Siblings], st.SearchStrategy[str]]:
+    def cursors(siblings: Siblings) -> st.SearchStrategy[str]:
+        order, direction = siblings.get("orderBy"), siblings.get("direction")
+        tag, key = _LEVEL_ORDERS[order if order in _LEVEL_ORDERS else default]
+        desc = " desc" if (direction if direction in {"ASC", "DESC"} else way) == "DESC" else ""
+        rest = (lambda v: (v.product_id,)) if tag.startswith("loc") else (lambda v: (v.product_id, v.location_id))
+        return _some([Cursor.at(tag + desc, *key(level), *rest(level)) for level in LEVELS])
+
+    return cursors
 
 
+def _free(level: Any) -> int | None:
+    return None if level.on_hand is None else level.on_hand - level.reserved - level.safety_stock
+
+
+_LEVEL_ORDERS: dict[Any, tuple[str, Callable[[Any], tuple[Any, ...]]]] = {
+    "PRODUCT": ("product_id,location_id", lambda _level: ()),
+    "LOCATION": ("location_id,product_id", lambda level: (level.location_id,)),
+    "AVAILABLE": ("available,product_id,location_id", lambda v: (-4 * 10**9 if _free(v) is None else _free(v),)),
+    "ON_HAND": ("on_hand,product_id,location_id", lambda v: (-4 * 10**9 if v.on_hand is None else v.on_hand,)),
+    "DEFICIT": ("deficit,product_id,location_id", lambda level: (2 - (_free(level) or 0),)),
+    "UPDATED_AT": ("updated_at,product_id,location_id", lambda level: (timestamp_text(level.updated_at),)),
+}
 _entry_cursors = _some([Cursor.at("sequence desc", entry.sequence) for entry in ENTRIES])
 _products = _ids("Product", [product.id for product in PRODUCTS])
 _skus = _texts([product.sku for product in PRODUCTS])
@@ -142,9 +148,10 @@ MEANINGS = {
     "Query.stockChangeGroup.id": _groups,
     "Query.changes.afterSequence": _sequences,
     "Query.changes.first": _first,
-    **_paged("Query.stockLevels", _level_cursors),
+    **_paged("Query.stockLevels", _level_cursors("PRODUCT", "ASC")),
+    **_paged("Query.lowStock", _level_cursors("DEFICIT", "DESC")),
     **_paged("Query.stockChanges", _entry_cursors),
-    **_paged("Location.stockLevels", _level_cursors),
+    **_paged("Location.stockLevels", _level_cursors("PRODUCT", "ASC")),
     **_paged("StockLevel.history", _entry_cursors),
     "LocationKey.id": _ids("Location", [location.id for location in LOCATIONS]),
     "LocationKey.slug": _texts([location.slug for location in LOCATIONS]),

@@ -1,0 +1,281 @@
+"""Availability: how many units may be promised, and what to call that. One rule, for values and as its SQL twin.
+
+Of a level, on_hand - reserved - safety_stock is available. What is offered is the sum of what is available, never less
+than nothing, over the levels that are not disabled, at active locations, of items whose stock is tracked. A level that
+was never counted adds nothing, but back-orders may be taken there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    Subquery,
+    Text,
+    and_,
+    case,
+    func,
+    literal_column,
+    not_,
+    or_,
+    select,
+)
+
+from storage.changes import Backorders
+from storage.tables import Location, Product, StockLevel
+from storage.upsert import table_of
+
+LOW_STOCK_THRESHOLD: Final = 2
+"""Where neither a product nor its parent has one of its own."""
+Condition = ColumnElement[bool]
+Seen = Callable[[Any], Condition]
+"""The condition that somebody may see a row, given its columns."""
+
+
+class Status(StrEnum):
+    """What is said of an item: somewhere, or over several places."""
+
+    IN_STOCK = "in_stock"
+    LOW_STOCK = "low_stock"
+    BACKORDER = "backorder"
+    OUT_OF_STOCK = "out_of_stock"
+    NOT_TRACKED = "not_tracked"
+
+
+class Offer(NamedTuple):
+    """A level that is offered. `tracked`: its item's stock is; `backorders`: they are taken, by its own or its item's
+    setting."""
+
+    on_hand: int | None
+    reserved: int = 0
+    safety_stock: int = 0
+    tracked: bool = True
+    backorders: bool = False
+
+
+class Availability(NamedTuple):
+    """What is offered; the quantity of what is not tracked is None."""
+
+    status: Status
+    quantity: int | None
+
+
+def available_of(on_hand: int | None, reserved: int, safety_stock: int) -> int | None:
+    """Units of a level that nobody has a claim to; None when they were never counted. May be negative."""
+    return None if on_hand is None else on_hand - reserved - safety_stock
+
+
+def threshold_of(own: int | None, parents: int | None = None) -> int:
+    """At which quantity stock is low: a variation without a threshold has its parent's."""
+    return next(number for number in (own, parents, LOW_STOCK_THRESHOLD) if number is not None)
+
+
+def availability_of(offers: Iterable[Offer], threshold: int, *, untracked: bool | None = None) -> Availability:
+    """What these levels offer together. `untracked`: stock of (one of) the items is not tracked, wherever it is."""
+    offers = list(offers)
+    quantity = sum(max(available_of(*offer[:3]) or 0, 0) for offer in offers if offer.tracked)
+    if untracked is None:
+        untracked = not all(offer.tracked for offer in offers)
+    if quantity > 0:
+        return Availability(Status.LOW_STOCK if quantity <= threshold else Status.IN_STOCK, quantity)
+    if untracked:
+        return Availability(Status.NOT_TRACKED, None)
+    is_ordered = any(offer.backorders for offer in offers)
+    return Availability(Status.BACKORDER if is_ordered else Status.OUT_OF_STOCK, 0)
+
+
+# The same in SQL, over rows that have a table's columns as attributes
+
+
+def available(level: Any) -> ColumnElement[int | None]:
+    """available_of() a level: NULL when it was never counted."""
+    units: ColumnElement[int | None] = level.on_hand - level.reserved - level.safety_stock
+    return units
+
+
+def threshold(item: Any) -> ColumnElement[int]:
+    """threshold_of() a product or variation."""
+    parent = table_of(Product).alias("threshold_parent")
+    parents = select(parent.c.low_stock_threshold).where(parent.c.id == item.parent_id).correlate_except(parent)
+    return func.coalesce(item.low_stock_threshold, parents.scalar_subquery(), literal_column(str(LOW_STOCK_THRESHOLD)))
+
+
+def is_tracked(item: Any) -> Condition:
+    """Whether stock of a product or variation is tracked: a variation that says no does as its parent does."""
+    parent = table_of(Product).alias("tracked_parent")
+    by_parent = select(parent.c.id).where(parent.c.id == item.parent_id, parent.c.manage_stock).correlate_except(parent)
+    return or_(item.manage_stock, by_parent.exists())
+
+
+def is_untracked(product: Any, item_seen: Seen) -> Condition:
+    """Whether stock of a product is not tracked; of a variable one: of at least one of its variations."""
+    variation = table_of(Product).alias("untracked_variation")
+    of_variation = (
+        select(variation.c.id)
+        .where(variation.c.parent_id == product.id, not_(variation.c.manage_stock), kept(variation.c, item_seen))
+        .correlate_except(variation)
+        .exists()
+    )
+    is_variable = product.type == _VARIABLE
+    return and_(
+        not_(product.manage_stock),
+        or_(and_(is_variable, of_variation), and_(not_(is_variable), not_(is_tracked(product)))),
+    )
+
+
+def kept(item: Any, item_seen: Seen) -> Condition:
+    """Variations that count: those not in the trash that the caller may see."""
+    return and_(item.status != _TRASH, item_seen(item))
+
+
+def takes_backorders(level: Any, item: Any) -> Condition:
+    """Whether back-orders are taken: the level's setting, else the item's."""
+    return func.coalesce(level.backorders, item.backorders) != _NO
+
+
+def offered_units(level: Any, item: Any) -> ColumnElement[int]:
+    """What an offered level adds: its available units, 0 for none or fewer."""
+    return case((and_(available(level) > _ZERO, is_tracked(item)), available(level)), else_=_ZERO)
+
+
+def status(quantity: Any, threshold: Any, untracked: Condition, backorders: Condition) -> ColumnElement[str]:
+    """The name of a Status, by the rule of availability_of()."""
+    return case(
+        (and_(quantity > _ZERO, quantity <= threshold), _name(Status.LOW_STOCK)),
+        (quantity > _ZERO, _name(Status.IN_STOCK)),
+        (untracked, _name(Status.NOT_TRACKED)),
+        (backorders, _name(Status.BACKORDER)),
+        else_=_name(Status.OUT_OF_STOCK),
+    )
+
+
+def quantity_or_null(quantity: Any, untracked: Condition) -> ColumnElement[int | None]:
+    """The quantity of an Availability."""
+    return case((or_(quantity > _ZERO, not_(untracked)), quantity))
+
+
+def is_open(location_id: Any) -> Condition:
+    """What is at an active location that is not archived."""
+    location = table_of(Location).alias("open_location")
+    is_open_: Condition = location_id.in_(
+        select(location.c.id).where(location.c.active, location.c.archived_at.is_(None))
+    )
+    return is_open_
+
+
+def level_is(level: Any, wanted: Status) -> Condition:
+    """Levels with this status: for filters. One that is disabled or at a closed location is out of stock."""
+    is_offered = and_(not_(level.disabled), is_open(level.location_id))
+    named = _of_item(
+        level,
+        lambda item: (
+            status(
+                offered_units(level, item),
+                threshold(item),
+                not_(is_tracked(item)),
+                takes_backorders(level, item),
+            )
+            == _name(wanted)
+        ),
+    )
+    return or_(not_(is_offered), named) if wanted is Status.OUT_OF_STOCK else and_(is_offered, named)
+
+
+def level_is_low(level: Any) -> Condition:
+    """Levels that are offered and counted, with no more available than the threshold: for `belowThreshold`."""
+    low = _of_item(level, lambda item: and_(available(level) <= threshold(item), is_tracked(item)))
+    return and_(not_(level.disabled), is_open(level.location_id), low)
+
+
+def deficit(level: Any) -> ColumnElement[int]:
+    """Units that a level is short of its threshold; negative above it."""
+    item = table_of(Product).alias("short_item")
+    short = select(threshold(item.c) - available(level)).where(item.c.id == level.product_id)
+    return short.correlate_except(item).scalar_subquery()
+
+
+def product_quantity(product: Any, level_seen: Seen, item_seen: Seen) -> ColumnElement[int | None]:
+    """The quantity that is offered of a product, its variations' included; NULL when it is not tracked."""
+    untracked = is_untracked(product, item_seen)
+    total = Offers.of(product, level_seen, item_seen).total("offered_quantity")
+    return select(quantity_or_null(total.c.quantity, untracked)).correlate_except(total).scalar_subquery()
+
+
+def product_is(product: Any, wanted: Status, level_seen: Seen, item_seen: Seen) -> Condition:
+    """Products with this status: for filters."""
+    untracked = is_untracked(product, item_seen)
+    total = Offers.of(product, level_seen, item_seen).total("offered_status")
+    named = status(total.c.quantity, threshold(product), untracked, total.c.backorders)
+    found: Condition = select(named).correlate_except(total).scalar_subquery() == _name(wanted)
+    return found
+
+
+class Offers(NamedTuple):
+    """Offered levels with their items and locations: aliases to select from."""
+
+    level: Any
+    item: Any
+    location: Any
+    where: tuple[Condition, ...]
+
+    @classmethod
+    def of(cls, product: Any, level_seen: Seen, item_seen: Seen) -> Offers:
+        """Those of a product and its variations. `level_seen` and `item_seen`: what the caller may see."""
+        level, item = table_of(StockLevel).alias("offered"), table_of(Product).alias("offered_item")
+        location = table_of(Location).alias("offered_at")
+        is_of = or_(item.c.id == product.id, and_(item.c.parent_id == product.id, kept(item.c, item_seen)))
+        is_open_ = and_(location.c.active, location.c.archived_at.is_(None))
+        return cls(level, item, location, (is_of, is_open_, not_(level.c.disabled), level_seen(level.c)))
+
+    @property
+    def quantity(self) -> ColumnElement[int]:
+        """What they offer together."""
+        return func.coalesce(func.sum(offered_units(self.level.c, self.item.c)), _ZERO).cast(BigInteger)
+
+    @property
+    def untracked(self) -> Condition:
+        """Whether an item of one of them is not tracked."""
+        return _any(not_(is_tracked(self.item.c)))
+
+    @property
+    def backorders(self) -> Condition:
+        """Whether back-orders are taken at one of them."""
+        return _any(takes_backorders(self.level.c, self.item.c))
+
+    def select(self, *columns: ColumnElement[Any]) -> Select[Any]:
+        """A select of them."""
+        source = self.item.join(self.level, self.level.c.product_id == self.item.c.id)
+        source = source.join(self.location, self.location.c.id == self.level.c.location_id)
+        found = select(*columns).select_from(source).where(*self.where)
+        return found.correlate_except(self.level, self.item, self.location)
+
+    def total(self, name: str) -> Subquery:
+        """All of them as one row."""
+        return self.select(self.quantity.label("quantity"), self.backorders.label("backorders")).subquery(name)
+
+
+def _any(condition: Condition) -> Condition:
+    """Whether it holds of one of the rows that are aggregated."""
+    return func.coalesce(func.max(case((condition, _ONE), else_=_ZERO)), _ZERO) == _ONE
+
+
+def _of_item(level: Any, holds: Seen) -> Condition:
+    item = table_of(Product).alias("level_item")
+    return select(item.c.id).where(item.c.id == level.product_id, holds(item.c)).correlate_except(item).exists()
+
+
+def _name(value: Status) -> ColumnElement[str]:
+    """Written out, so that it is no parameter."""
+    return literal_column(f"'{value}'", Text())
+
+
+_VARIABLE: Final = literal_column("'variable'", Text())
+_TRASH: Final = literal_column("'trash'", Text())
+_NO: Final = literal_column(f"'{Backorders.NO}'", Text())
+_ZERO: Final = literal_column("0", BigInteger())
+_ONE: Final = literal_column("1", BigInteger())
