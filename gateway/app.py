@@ -10,12 +10,15 @@ from collections.abc import AsyncIterator
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from gateway import graphql, health, request_log
+from gateway import changes, graphql, health, request_log
 from gateway import settings as settings_module
 from gateway.authentication import Authenticator
+from gateway.cors import Cors
 from gateway.dialects import DIALECTS, PREFIXES
 from gateway.dialects.dialect import mounts
 from gateway.dialects.wordpress import Addressing
+from gateway.graphql.admission import Admission
+from gateway.graphql.persisted import PersistedOperations
 from gateway.request_log import RequestLog
 from gateway.settings import Settings
 from storage import migrations
@@ -29,9 +32,18 @@ def create_app(settings: Settings | None = None) -> Starlette:
     """The whole gateway as an ASGI application. Without settings it reads the environment."""
     settings = settings or settings_module.load()
     request_log.configure(settings.log_level)
-    database = Database(settings.database_url.get_secret_value(), connections_max=settings.database_connections_max)
+    database = Database(
+        settings.database_url.get_secret_value(),
+        connections_max=settings.database_connections_max,
+        statement_seconds_max=settings.request_seconds_max,
+    )
     app = Starlette(
-        routes=[*graphql.ROUTES, *health.ROUTES, *(mount for dialect in DIALECTS for mount in mounts(dialect))],
+        routes=[
+            *graphql.ROUTES,
+            *changes.ROUTES,
+            *health.ROUTES,
+            *(mount for dialect in DIALECTS for mount in mounts(dialect)),
+        ],
         middleware=[Middleware(RequestLog), Middleware(Addressing, prefixes=PREFIXES)],
         lifespan=_lifespan,
     )
@@ -39,6 +51,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app.state.database = database
     app.state.csv_exports = asyncio.Semaphore(settings.csv_exports_max)
     app.state.authenticator = Authenticator(database, cache_seconds=settings.key_cache_seconds)
+    app.state.cors = Cors(database, settings.cors_origins, cache_seconds=settings.key_cache_seconds)
+    app.state.admission = Admission(settings, PersistedOperations(database, settings))
     return app
 
 

@@ -29,6 +29,12 @@ class Settings(BaseSettings):
     database_connections_max: int = Field(
         10, ge=1, le=1000, description="Connections per process, for writes and for reads."
     )
+    mode: Literal["production", "development"] = Field(
+        "production", description="Development shows the schema and suggests names to everybody, not only to admins."
+    )
+    introspection: Literal["auto", "on", "off"] = Field(
+        "auto", description="Whether every key may introspect the schema, or only admins; auto: as the mode says."
+    )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
     public_url: str = Field(
@@ -38,6 +44,26 @@ class Settings(BaseSettings):
         "info", description="The least severe log lines kept."
     )
     body_bytes_max: int = Field(8 * 1024 * 1024, ge=1024, description="Largest request body, in bytes.")
+    request_seconds_max: float = Field(
+        30.0, ge=0, le=3600, description="Longest a GraphQL request may take; 0 is without end."
+    )
+    query_characters_max: int = Field(50_000, ge=1, description="Longest GraphQL document, in characters.")
+    query_tokens_max: int = Field(4000, ge=1, description="Most tokens in a GraphQL document.")
+    query_depth_max: int = Field(20, ge=1, le=100, description="How deeply selections may nest.")
+    query_fields_max: int = Field(1000, ge=1, description="Most fields in a GraphQL document, fragments expanded.")
+    query_aliases_max: int = Field(100, ge=0, description="Most aliases in a GraphQL document, fragments expanded.")
+    query_root_fields_max: int = Field(50, ge=1, description="Most root fields of an operation: each is a statement.")
+    query_directives_max: int = Field(50, ge=0, description="Most directives in a GraphQL document.")
+    query_cost_max: int = Field(20_000, ge=1, description="Most points that one operation may cost.")
+    cost_per_minute: int = Field(
+        10_000_000, ge=0, description="Points an API key may spend per minute and process; 0 is unlimited."
+    )
+    persisted_only: Literal["off", "public", "all"] = Field(
+        "off", description="Whether public keys, or all, may only run operations that are listed."
+    )
+    persisted_max: int = Field(
+        1000, ge=0, description="Most operations that clients may persist by themselves; the oldest give way."
+    )
     key_cache_seconds: float = Field(
         3.0, ge=0, le=5, description="How long a verified API key is trusted before it is looked up again."
     )

@@ -22,9 +22,11 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
+    OverlappingFieldsCanBeMergedRule,
     execute,
     get_operation_ast,
     parse,
+    specified_rules,
     validate,
 )
 from graphql.execution.collect_fields import FieldDetails, FragmentDetails, collect_fields
@@ -37,21 +39,28 @@ from sqlalchemy import Dialect, Select
 from schema import feed
 from schema.compiler import Compiler
 from schema.context import Context
+from schema.cost import Costs
 from schema.errors import bad_input
 from schema.executor import JsonExecutor
+from schema.limits import DEFAULT as DEFAULT_LIMITS
+from schema.limits import Limits, check_document, check_text
+from schema.merging import FieldsMergeRule
 from schema.rows import HangsOn
 from schema.selection import Binding, Convert, Selector, Slot, structure_of
 from schema.sight import VIEWER, Sight
 from schema.sources import SOURCE, Relation
 from storage import change_feed
 from storage.database import Database
-from storage.errors import StatementTooComplexError
+from storage.errors import DeadlineExceededError, StatementTooComplexError, StorageUnavailableError
 
-TOKENS_MAX: Final = 10_000
+NAME_NEEDED: Final = "Must provide operation name if query contains multiple operations."
 _PLANS_MAX: Final = 200
 _ERRORS_MAX: Final = 50
+_VALIDATION_ERRORS_MAX: Final = 8
 _DOCUMENTS_MAX: Final = 500
 _REMEMBERED_MAX: Final = 50_000  # characters
+_RULES_IN_CIRCLES: Final = [rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule]
+_RULES: Final = [*_RULES_IN_CIRCLES, FieldsMergeRule]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +119,18 @@ class Operation:
     node: OperationDefinitionNode
     fragments: dict[str, FragmentDetails]
     signatures: list[Any]
+    costs: Costs
     plans: dict[Any, Any] = field(default_factory=dict)
 
     @property
     def is_query(self) -> bool:
         """Whether it only reads."""
         return self.node.operation is OperationType.QUERY
+
+    @property
+    def is_mutation(self) -> bool:
+        """Whether it writes."""
+        return self.node.operation is OperationType.MUTATION
 
     def coerce(self, raw: dict[str, Any]) -> VariableValues | list[GraphQLError]:
         """The variables' values as their types have them, or what is wrong with them."""
@@ -207,17 +222,25 @@ class Operations:
         self.schema = schema
         self._prepared = lru_cache(maxsize=_DOCUMENTS_MAX)(self._prepare)
 
-    def prepare(self, text: str, operation_name: str | None) -> Operation | Sequence[GraphQLError]:
-        """The operation of that name, or why the document has none that is valid. A very long one is not remembered."""
-        prepare = self._prepared if len(text) <= _REMEMBERED_MAX else self._prepare
-        return prepare(text, operation_name)
+    def prepare(
+        self, text: str, operation_name: str | None, limits: Limits = DEFAULT_LIMITS
+    ) -> Operation | Sequence[GraphQLError]:
+        """The operation of that name, or why the document has none that is valid and within the limits.
 
-    def _prepare(self, text: str, operation_name: str | None) -> Operation | Sequence[GraphQLError]:
+        What it costs is not compared with the limit here: that depends on the variables. A very long document is not
+        remembered.
+        """
+        prepare = self._prepared if len(text) <= _REMEMBERED_MAX else self._prepare
+        return prepare(text, operation_name, limits)
+
+    def _prepare(self, text: str, operation_name: str | None, limits: Limits) -> Operation | Sequence[GraphQLError]:
         try:
-            document = parse(text, max_tokens=TOKENS_MAX)
+            check_text(text, limits)
+            document = parse(text, max_tokens=limits.tokens)
+            rules = _RULES_IN_CIRCLES if check_document(document, limits) else _RULES
         except GraphQLError as error:
             return [error]
-        if errors := validate(self.schema, document):
+        if errors := validate(self.schema, document, rules, max_errors=_VALIDATION_ERRORS_MAX):
             return errors
         node = get_operation_ast(document, operation_name)
         if node is None:
@@ -228,12 +251,16 @@ class Operations:
             if isinstance(definition, FragmentDefinitionNode)
         }
         signatures = [get_variable_signature(self.schema, variable) for variable in node.variable_definitions or []]
-        return Operation(self.schema, document, node, fragments, signatures)
+        costs = Costs.of(self.schema, node, {name: details.definition for name, details in fragments.items()})
+        return Operation(self.schema, document, node, fragments, signatures, costs)
 
     async def execute(
         self, operation: Operation, context: Context, raw_variables: Mapping[str, Any] | None
     ) -> bytes | ExecutionResult:
-        """Answer an operation: the whole body when it could be read short, else a result to be encoded."""
+        """Answer an operation: the whole body when it could be read short, else a result to be encoded.
+
+        Raises StorageUnavailableError or DeadlineExceededError when a query was not answered at all.
+        """
         raw = dict(raw_variables or {})
         variables = operation.coerce(raw)
         if not isinstance(variables, VariableValues):
@@ -257,6 +284,8 @@ class Operations:
             texts = await _all(
                 [plan.run(context.database, request) if isinstance(plan, Plan) else _same(plan) for _, plan in plans]
             )
+        except (StorageUnavailableError, DeadlineExceededError):
+            raise  # the executor would only ask once more
         except Exception:  # noqa: BLE001 (whatever it was, the executor meets it again and reports it as GraphQL does)
             return None
         fields = (f'"{key}":{text or "null"}' for (key, _), text in zip(plans, texts, strict=True))
@@ -264,7 +293,17 @@ class Operations:
 
 
 async def _all(readings: list[Any]) -> list[str | None]:
-    return [await readings[0]] if len(readings) == 1 else list(await asyncio.gather(*readings))
+    """What all of them give; when one fails, the others are stopped."""
+    if len(readings) == 1:
+        return [await readings[0]]
+    running = [asyncio.ensure_future(reading) for reading in readings]
+    try:
+        return list(await asyncio.gather(*running))
+    except BaseException:
+        for reading in running:
+            reading.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        raise
 
 
 async def _same(text: str) -> str:
@@ -297,7 +336,7 @@ def _too_deep() -> GraphQLError:
 
 def _which_operation(operation_name: str | None) -> str:
     if operation_name is None:
-        return "Must provide operation name if query contains multiple operations."
+        return NAME_NEEDED
     return f"Unknown operation named '{operation_name}'."
 
 

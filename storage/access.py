@@ -182,6 +182,12 @@ async def list_api_keys(session: AsyncSession) -> Sequence[ApiKey]:
     return (await session.execute(select(ApiKey).order_by(col(ApiKey.id)))).scalars().all()
 
 
+async def origins(session: AsyncSession) -> set[str]:
+    """Every web origin that some valid API key lists."""
+    listed = select(col(ApiKey.origins)).where(col(ApiKey.revoked_at).is_(None))
+    return {origin for row in (await session.execute(listed)).scalars() for origin in row or ()}
+
+
 async def revoke_api_key(session: AsyncSession, key_id: int) -> bool:
     """Make an API key invalid from now on. False when there is no such key; revoking twice is harmless."""
     row = await session.get(ApiKey, key_id)

@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from storage import engine_errors
+from storage import deadline, engine_errors
 from storage.errors import StorageUnavailableError
 from storage.readers import SQLITE_PRAGMAS, PostgresReader, Reader, SqliteReader
 
@@ -32,13 +32,18 @@ class Database:
     Operations are functions that take a session first and never commit; only transact() begins, commits and retries.
     """
 
-    def __init__(self, url: str, *, connections_max: int = 10) -> None:
-        """Raises StorageUnavailableError when the URL names no database this program can use."""
+    def __init__(self, url: str, *, connections_max: int = 10, statement_seconds_max: float = 0) -> None:
+        """`statement_seconds_max` stops reads that PostgreSQL should have given up by then; 0 is never.
+
+        Raises StorageUnavailableError when the URL names no database this program can use.
+        """
         self.url = _driver_url(url)
         self.name: EngineName = "sqlite" if self.url.drivername.startswith("sqlite") else "postgresql"
         self.engine = _create_engine(self.url, connections_max)
         self._reader: Reader = (
-            SqliteReader(str(self.url.database)) if self.name == "sqlite" else PostgresReader(self.url, connections_max)
+            SqliteReader(str(self.url.database))
+            if self.name == "sqlite"
+            else PostgresReader(self.url, connections_max, statement_seconds_max)
         )
         self._writer = asyncio.Lock()
 
@@ -54,7 +59,7 @@ class Database:
         """Run an operation in one transaction: committed and durable when this returns, without effect when it raises.
 
         What the engine asks to retry (deadlock, serialization) is retried from the start, with jitter.
-        Raises StorageUnavailableError when nothing can be written now.
+        Raises StorageUnavailableError when nothing can be written now, DeadlineExceededError when it took too long.
         """
         result: T = await self._attempt(operation, args, kwargs, keep=True)
         return result
@@ -79,10 +84,15 @@ class Database:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     async def _once(self, operation: Any, args: Any, kwargs: Any, *, keep: bool) -> Any:
-        async with _first_come(self._writer if self.name == "sqlite" else None), self.engine.connect() as connection:
+        async with (
+            deadline.Observed(_NOT_WRITTEN) as observed,
+            _first_come(self._writer if self.name == "sqlite" else None),
+            self.engine.connect() as connection,
+        ):
             await connection.execution_options(stockgate_writes=True)
             async with AsyncSession(connection, expire_on_commit=False) as session:
                 result = await operation(session, *args, **kwargs)
+                observed.lift()  # a commit that was begun is waited for
                 await (session.commit() if keep else session.rollback())
                 return result
 
@@ -95,7 +105,7 @@ class Database:
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """A session on one consistent snapshot, for a read that streams."""
         with engine_errors.told():
-            async with self.engine.connect() as connection:
+            async with deadline.Observed(_NOT_READ), self.engine.connect() as connection:
                 if self.name == "postgresql":
                     await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
                 async with AsyncSession(connection) as session:
@@ -106,10 +116,11 @@ class Database:
 
         The short way for statements whose text is cached: no session, no row objects.
         Raises StatementTooComplexError when the engine cannot take the statement, StorageUnavailableError when nothing
-        can be read now.
+        can be read now, DeadlineExceededError when it took too long.
         """
         with engine_errors.told():
-            return await self._reader.fetch_text(sql, values)
+            async with deadline.Observed(_NOT_READ):
+                return await self._reader.fetch_text(sql, values)
 
 
 @asynccontextmanager
@@ -139,6 +150,8 @@ def _driver_url(text: str) -> URL:
     return url.set(drivername=_DRIVERS[backend])
 
 
+_NOT_READ: Final = "The answer took longer than a request may. Ask for less at once."
+_NOT_WRITTEN: Final = "The change took longer than a request may, and nothing of it was written. Try again."
 _URL_HELP: Final = "Use sqlite:///stockgate.db or postgresql://user:password@host/database."
 
 

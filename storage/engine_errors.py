@@ -12,10 +12,11 @@ import asyncpg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from storage.errors import StatementTooComplexError, StorageUnavailableError
+from storage.errors import DeadlineExceededError, StatementTooComplexError, StorageUnavailableError
 
 _RETRIED_STATES: Final = {"40001", "40P01"}  # serialization_failure, deadlock_detected
 _UNAVAILABLE_CLASSES: Final = {"08", "53", "57"}  # connection exception, insufficient resources, operator intervention
+_QUERY_CANCELED: Final = "57014"  # statement_timeout, or whoever runs the server
 _TOO_COMPLEX_CLASS: Final = "54"  # program limit exceeded
 _SQLITE_UNAVAILABLE: Final = re.compile("locked|busy|unable to open|I/O error|is full|readonly database")
 _SQLITE_LIMITS: Final = re.compile("parser stack overflow|too large|too many|at most")
@@ -36,11 +37,13 @@ def is_retryable(error: Exception) -> bool:
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Raises StorageUnavailableError or StatementTooComplexError for what the engine says; a bug stays what it is."""
+    """Raises what the engine's error means, of storage/errors.py; a bug stays what it is."""
     try:
         yield
     except _ENGINE_ERRORS as error:
         message = str(getattr(error, "orig", None) or error).partition("\n")[0]
+        if _state(error) == _QUERY_CANCELED:
+            raise DeadlineExceededError("The database gave the statement up: it took longer than one may.") from error
         if _is_too_complex(error):
             raise StatementTooComplexError(message) from error
         if _is_unavailable(error):

@@ -70,3 +70,7 @@ class StorageUnavailableError(Exception):
 
 class StatementTooComplexError(Exception):
     """The engine has limits on a statement's nesting and size, and this one is beyond them."""
+
+
+class DeadlineExceededError(Exception):
+    """The request's time was over before the database had answered. What it wanted to write was not written."""

@@ -12,6 +12,7 @@ from sqlalchemy.engine import URL
 
 _BUSY_TIMEOUT_MS: Final = 30_000
 _CONNECTIONS: Final = 4
+_STEPS: Final = 50_000  # of SQLite's machine, between two looks at whether a statement is still wanted
 SQLITE_PRAGMAS: Final = (
     f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}",
     "PRAGMA journal_mode=WAL",
@@ -41,14 +42,30 @@ class SqliteReader:
         self._idle: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
         self._opened: list[aiosqlite.Connection] = []
         self._opening = asyncio.Lock()
+        self._unwanted: set[aiosqlite.Connection] = set()
+        self._stopping: set[asyncio.Task[None]] = set()
 
     async def fetch_text(self, sql: str, values: Sequence[Any]) -> str | None:
         connection = await self._take()
         try:
             rows = list(await connection.execute_fetchall(sql, values))
-        finally:
+        except asyncio.CancelledError:
+            stopping = asyncio.create_task(self._stop(connection))
+            self._stopping.add(stopping)
+            stopping.add_done_callback(self._stopping.discard)
+            raise
+        except BaseException:
             self._idle.put_nowait(connection)
+            raise
+        self._idle.put_nowait(connection)
         return rows[0][0] if rows else None
+
+    async def _stop(self, connection: aiosqlite.Connection) -> None:
+        """End a statement that nobody waits for, wherever its thread is with it, and give the connection back."""
+        self._unwanted.add(connection)
+        await connection.execute_fetchall("SELECT 1")  # the thread gets to it when the statement has ended
+        self._unwanted.discard(connection)
+        self._idle.put_nowait(connection)
 
     async def _take(self) -> aiosqlite.Connection:
         if self._idle.empty():
@@ -61,10 +78,12 @@ class SqliteReader:
         connection = await aiosqlite.connect(self._path, isolation_level=None, cached_statements=512)
         for pragma in (*SQLITE_PRAGMAS, "PRAGMA query_only=ON"):
             await connection.execute_fetchall(pragma)
+        await connection.set_progress_handler(lambda: connection in self._unwanted, _STEPS)
         self._opened.append(connection)
         return connection
 
     async def close(self) -> None:
+        await asyncio.gather(*self._stopping)
         for connection in self._opened:
             await connection.close()
         self._opened.clear()
@@ -73,7 +92,8 @@ class SqliteReader:
 class PostgresReader:
     """asyncpg's own pool. Reads leave no session state behind, so connections are not reset between them."""
 
-    def __init__(self, url: URL, connections_max: int) -> None:
+    def __init__(self, url: URL, connections_max: int, statement_seconds_max: float) -> None:
+        self._statement_ms_max = round(statement_seconds_max * 1000)
         self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._connections_max = connections_max
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
@@ -94,7 +114,10 @@ class PostgresReader:
                     max_size=self._connections_max,
                     statement_cache_size=512,
                     reset=_keep_state,
-                    server_settings={"jit": "off"},  # compiling a plan costs more than these short statements do
+                    server_settings={
+                        "jit": "off",  # compiling a plan costs more than these short statements do
+                        "statement_timeout": str(self._statement_ms_max),
+                    },
                 )
             return self._pool
 

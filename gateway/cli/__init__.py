@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from gateway.cli import catalog, database, inspection, keys, serving
+from gateway.cli import catalog, database, inspection, keys, operations, serving
 from gateway.cli.failures import explain
 
 _HELP = """A GraphQL and REST gateway over multi-location inventory.
@@ -20,6 +20,9 @@ app = typer.Typer(help=_HELP, no_args_is_help=True, add_completion=False, rich_m
 key = typer.Typer(help="API keys: who may read and write.", no_args_is_help=True, rich_markup_mode=None)
 webhook_secret = typer.Typer(
     help="Secrets for systems that push webhooks.", no_args_is_help=True, rich_markup_mode=None
+)
+listed = typer.Typer(
+    help="GraphQL operations that may run where only listed ones may.", no_args_is_help=True, rich_markup_mode=None
 )
 imports = typer.Typer(help="Bring in your own data.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -36,6 +39,10 @@ key.command("create")(keys.create_key)
 key.command("list")(keys.list_keys)
 key.command("revoke")(keys.revoke_key)
 app.add_typer(webhook_secret, name="webhook-secret")
+app.add_typer(listed, name="operations")
+listed.command("add")(operations.add)
+listed.command("list")(operations.list_operations)
+listed.command("remove")(operations.remove)
 webhook_secret.command("create")(keys.create_webhook_secret)
 
 

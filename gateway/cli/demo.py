@@ -22,14 +22,14 @@ LOCATION: Final = "lviv-rynok"
 _KEY_NAME: Final = "stockgate serve --demo"
 
 
-async def set_up(database: Database, base: str) -> str:
+async def set_up(database: Database, base: str, mode: str) -> str:
     """Fill the database if it is empty, issue a fresh key, and return the greeting.
 
     Only a key's hash is kept, so the key of an earlier start cannot be shown again: it is revoked for a new one.
     """
     await database.transact(_fill)
     issued = await database.transact(_issue_key)
-    return _greeting(base, issued.token, str(database.url.database))
+    return _greeting(base, issued.token, str(database.url.database), mode)
 
 
 async def _fill(session: AsyncSession) -> None:
@@ -45,7 +45,7 @@ async def _issue_key(session: AsyncSession) -> Issued:
     return await access.issue_api_key(session, _KEY_NAME, [Scope.READ, Scope.WRITE])
 
 
-def _greeting(base: str, token: str, database: str) -> str:
+def _greeting(base: str, token: str, database: str, mode: str) -> str:
     rest = f"{base}/wp-json/mulopimfwc/v1"
     query = '{ product(sku: "%s") { name onHand stockLevels { location { slug } onHand } } }' % SKU  # noqa: UP031 (braces)
     return f"""
@@ -56,6 +56,7 @@ Stockgate is ready.
   API key   {token}
             It may read and write. Every start with --demo makes a new one.
   Database  {database}
+  Mode      {mode}
 
 How many are there of a product, and where? By GraphQL:
 

@@ -37,23 +37,24 @@ def serve(
     """Serve GraphQL and the REST dialects over HTTP.
 
     An SQLite database is created and migrated first; PostgreSQL needs `stockgate migrate`, once per upgrade. With
-    --demo, a key and two examples to copy are printed when it is ready. Ctrl-C or SIGTERM stops it, after the requests
-    in progress.
+    --demo, which is in development mode, a key and two examples to copy are printed when it is ready. Ctrl-C or SIGTERM
+    stops it, after the requests in progress.
     """
     from gateway import settings
     from storage import migrations
 
     if demo:
         os.environ.setdefault("STOCKGATE_DATABASE_URL", _DEMO_DATABASE_URL)  # where the workers look, too
+        os.environ.setdefault("STOCKGATE_MODE", "development")
     current = settings.load()
 
     async def greeting(database: Database) -> str:
         await migrations.prepare(database)
         if not demo:
-            return f"Stockgate serves GraphQL on {base}/graphql and REST below {base}/wp-json."
+            return f"Stockgate serves GraphQL on {base}/graphql and REST below {base}/wp-json, in {current.mode} mode."
         from gateway.cli.demo import set_up
 
-        return await set_up(database, base)
+        return await set_up(database, base, current.mode)
 
     with _listen(current.host if host is None else host, current.port if port is None else port) as listening:
         base = current.public_url.rstrip("/") or _base_url(listening)

@@ -31,10 +31,15 @@ async def authenticate(app: Starlette, token: str | None) -> Principal:
 
 
 def authorize(principal: Principal, operation: Operation) -> None:
-    """Raises RefusedError when the caller may not run such an operation."""
-    scope = Scope.READ if operation.is_query else Scope.WRITE
-    if not principal.may(scope):
-        raise RefusedError(403, FORBIDDEN, f"This API key does not have the scope `{scope}`.")
+    """Raises RefusedError when the caller may not run such an operation.
+
+    What only admins may change is a matter of the mutation itself.
+    """
+    if operation.is_mutation:
+        if not principal.may(Scope.WRITE):
+            raise RefusedError(403, FORBIDDEN, f"This API key does not have the scope `{Scope.WRITE}`.")
+    elif not (principal.may(Scope.READ) or principal.may(Scope.STOREFRONT)):
+        raise RefusedError(403, FORBIDDEN, f"This API key does not have the scope `{Scope.READ}`.")
 
 
 def context_of(app: Starlette, principal: Principal, request_id: str) -> Context:

@@ -5,54 +5,146 @@ https://graphql.github.io/graphql-over-http/draft/
 
 from __future__ import annotations
 
-import orjson
+from collections.abc import Mapping
+from typing import Final
+
 from graphql import ExecutionResult
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.authentication import bearer_token, header_token
+from gateway.authentication import Principal, bearer_token, header_token
 from gateway.body import BodyTooLargeError, read_body
-from gateway.graphql import callers, errors, requests, responses
-from gateway.graphql.refusals import METHOD_NOT_ALLOWED, PAYLOAD_TOO_LARGE, RefusedError
+from gateway.cors import Cors
+from gateway.graphql import caching, callers, errors, requests, responses
+from gateway.graphql.admission import Admitted, admission_of
+from gateway.graphql.refusals import FORBIDDEN, METHOD_NOT_ALLOWED, PAYLOAD_TOO_LARGE, RefusedError
+from gateway.graphql.requests import Asked
 from gateway.request_log import request_id_of
 from schema import operations
-from schema.operations import Operation
-from storage.errors import StorageUnavailableError
+from schema.errors import BAD_USER_INPUT
+from storage import deadline
+from storage.errors import DeadlineExceededError, StorageUnavailableError
+
+_ALLOW: Final = {"Allow": "GET, HEAD, POST, OPTIONS"}
+_VARY: Final = "Accept, Authorization, X-API-Key, Origin"
 
 
 async def graphql(request: Request) -> Response:
-    """POST /graphql."""
+    """GET and POST /graphql."""
+    origin = request.headers.get("origin")
+    shared: dict[str, str] = {}
     try:
-        return await _answer(request)
-    except StorageUnavailableError:
-        return responses.response(request, 503, orjson.dumps({"errors": [errors.UNAVAILABLE]}), {"Retry-After": "1"})
+        with deadline.within(request.app.state.settings.request_seconds_max):
+            principal = await callers.authenticate(request.app, header_token(request) or bearer_token(request))
+            if origin is not None:
+                shared = _of_origin(request, principal, origin)
+            response = await _answer(request, principal)
     except BodyTooLargeError as too_large:
-        return responses.of_refusal(request, RefusedError(413, PAYLOAD_TOO_LARGE, str(too_large)))
+        response = responses.of_refusal(request, RefusedError(413, PAYLOAD_TOO_LARGE, str(too_large)))
     except RefusedError as refused:
-        return responses.of_refusal(request, refused)
+        response = responses.of_refusal(request, refused)
+    except (StorageUnavailableError, DeadlineExceededError) as error:
+        response = responses.of_refusal(request, errors.refusal_of(error))
+    if origin is not None and not shared and _cors(request).allows(None, origin):
+        shared = Cors.headers(origin)
+    if shared or request.method != "POST":
+        response.headers.update(shared)
+        response.headers["Vary"] = _VARY
+    if request.method == "HEAD":
+        response.body = b""
+    return response
 
 
-async def _answer(request: Request) -> Response:
-    principal = await callers.authenticate(request.app, header_token(request) or bearer_token(request))
-    asked = requests.of_body(request.headers.get("content-type", ""), await read_body(request))
-    operation = operations.prepare(asked.query, asked.operation_name)
-    if not isinstance(operation, Operation):
-        return responses.of_result(request, ExecutionResult(None, list(operation)))
-    callers.authorize(principal, operation)
+def _of_origin(request: Request, principal: Principal, origin: str) -> dict[str, str]:
+    """The headers for a page of another origin. Raises RefusedError when the key is not for its pages."""
+    if Cors.refuses(principal, origin):
+        raise RefusedError(403, FORBIDDEN, f"This API key is not for pages of {origin}.")
+    return Cors.headers(origin) if _cors(request).allows(principal, origin) else {}
+
+
+async def _answer(request: Request, principal: Principal) -> Response:
+    media_type = responses.media_type_of(request)
+    is_post = request.method == "POST"
+    if is_post:
+        asked = requests.of_body(request.headers.get("content-type", ""), await read_body(request))
+    else:
+        asked = requests.of_parameters(request.query_params.multi_items())
+    admission = admission_of(request.app)
+    admitted = await admission.admit(principal, asked)
+    if not isinstance(admitted, Admitted):
+        suggests = admission.suggests(principal)
+        return responses.of_result(request, ExecutionResult(None, list(admitted)), media_type, suggests=suggests)
+    if not is_post:
+        return await _from_cache(request, principal, asked, admitted, media_type)
+    if not (admitted.operation.is_query or admitted.operation.is_mutation):
+        message = "A subscription needs a stream: WebSocket (graphql-transport-ws) or `Accept: text/event-stream`."
+        raise RefusedError(400, BAD_USER_INPUT, message)
+    return await _run(request, principal, asked, admitted, media_type)
+
+
+async def _from_cache(
+    request: Request, principal: Principal, asked: Asked, admitted: Admitted, media_type: str
+) -> Response:
+    """A GET: only queries, and not run when the client's cache has the answer."""
+    if not admitted.operation.is_query:
+        message = "A GET may only query. Send mutations with POST."
+        raise RefusedError(405, METHOD_NOT_ALLOWED, message, {"Allow": "POST"})
+    if asked.reports_cost:  # another one each time
+        return await _run(request, principal, asked, admitted, media_type, whole={"Cache-Control": "no-store"})
+    etag = await caching.etag_of(request.app.state.database, principal, asked, media_type)
+    headers = caching.headers_of(principal, etag)
+    if caching.has(request, etag):
+        return Response(status_code=304, headers={**admitted.headers, **headers})
+    return await _run(request, principal, asked, admitted, media_type, whole=headers)
+
+
+async def _run(
+    request: Request,
+    principal: Principal,
+    asked: Asked,
+    admitted: Admitted,
+    media_type: str,
+    *,
+    whole: Mapping[str, str] | None = None,
+) -> Response:
+    """Execute an admitted operation. An answer without errors has the headers of `whole` besides."""
     context = callers.context_of(request.app, principal, request_id_of(request.scope))
-    result = await operations.execute(operation, context, asked.variables)
+    result = await operations.execute(admitted.operation, context, asked.variables)
+    headers = admitted.headers
+    if whole is not None:
+        is_whole = isinstance(result, bytes) or not result.errors
+        headers |= whole if is_whole else {"Cache-Control": "no-store"}
+    extensions = admitted.reported if asked.reports_cost else None
     if isinstance(result, bytes):
-        return responses.response(request, 200, result)
-    return responses.of_result(request, result)
+        return responses.of_bytes(result, media_type, extensions=extensions, headers=headers)
+    suggests = admission_of(request.app).suggests(principal)
+    return responses.of_result(request, result, media_type, suggests=suggests, extensions=extensions, headers=headers)
+
+
+async def _options(request: Request) -> Response:
+    """OPTIONS /graphql: what a browser asks before it lets a page send a request."""
+    origin = request.headers.get("origin")
+    if origin is None or "access-control-request-method" not in request.headers:
+        return Response(status_code=204, headers=_ALLOW)
+    try:
+        return await _cors(request).preflight(origin)
+    except StorageUnavailableError as error:
+        return responses.of_refusal(request, errors.refusal_of(error))
 
 
 async def _other_method(request: Request) -> Response:
-    refused = RefusedError(405, METHOD_NOT_ALLOWED, "Send GraphQL operations with POST.", {"Allow": "POST"})
+    refused = RefusedError(405, METHOD_NOT_ALLOWED, "Send GraphQL operations with POST, or queries with GET.", _ALLOW)
     return responses.of_refusal(request, refused)
 
 
+def _cors(request: Request) -> Cors:
+    cors: Cors = request.app.state.cors
+    return cors
+
+
 ROUTES = [
-    Route("/graphql", graphql, methods=["POST"]),
-    Route("/graphql", _other_method, methods=["GET", "PUT", "PATCH", "DELETE"]),
+    Route("/graphql", graphql, methods=["GET", "HEAD", "POST"]),
+    Route("/graphql", _options, methods=["OPTIONS"]),
+    Route("/graphql", _other_method, methods=["PUT", "PATCH", "DELETE"]),
 ]

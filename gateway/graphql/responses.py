@@ -3,39 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any
 
 import orjson
 from graphql import ExecutionResult
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.graphql import media_types
 from gateway.graphql.errors import answer_of, was_executed
-from gateway.graphql.refusals import RefusedError
+from gateway.graphql.refusals import NOT_ACCEPTABLE, RefusedError
 from gateway.request_log import request_id_of
 
-JSON: Final = "application/json"
-GRAPHQL_JSON: Final = "application/graphql-response+json"
+_IN_UTF_8 = {media_type: f"{media_type}; charset=utf-8" for media_type in media_types.ANSWERS}
 
 
-def media_type(request: Request) -> str:
-    """What to answer in: the specification's media type for those who ask for it, JSON for everybody else."""
-    accepted = request.headers.get("accept", "")
-    return GRAPHQL_JSON if GRAPHQL_JSON in accepted else JSON
+def media_type_of(request: Request) -> str:
+    """What to answer in. Raises RefusedError when the client accepts nothing that we have."""
+    chosen = _accepted(request)
+    if chosen is None:
+        message = f"Accept `{media_types.GRAPHQL_JSON}` or `{media_types.JSON}`: there is nothing else to answer in."
+        raise RefusedError(406, NOT_ACCEPTABLE, message)
+    return chosen
 
 
-def response(request: Request, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> Response:
+def _accepted(request: Request) -> str | None:
+    accepted = [value for name, value in request.scope["headers"] if name == b"accept"]
+    return media_types.preferred(b",".join(accepted).decode("latin-1"))
+
+
+def response(media_type: str, body: bytes, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """An encoded body."""
-    chosen = media_type(request) if status < 500 else JSON
-    return Response(body, status, headers, media_type=f"{chosen}; charset=utf-8")
+    return Response(body, status, headers, media_type=_IN_UTF_8[media_type])
 
 
-def of_result(request: Request, result: ExecutionResult) -> Response:
-    """A result that the executor gave."""
-    status = 400 if not was_executed(result) and media_type(request) == GRAPHQL_JSON else 200
-    return response(request, status, orjson.dumps(answer_of(result, request_id_of(request.scope))))
+def of_bytes(
+    answer: bytes, media_type: str, *, extensions: Mapping[str, Any] | None, headers: Mapping[str, str]
+) -> Response:
+    """An answer that is encoded already; extensions are appended to it."""
+    if extensions:
+        answer = b'%b,"extensions":%b}' % (answer[:-1], orjson.dumps(extensions))
+    return response(media_type, answer, headers=headers)
+
+
+def of_result(
+    request: Request,
+    result: ExecutionResult,
+    media_type: str,
+    *,
+    suggests: bool,
+    extensions: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """A result that the executor gave, or the errors of a document that has none.
+
+    By the specification's media type those errors are 400; by plain JSON they are 200, as older clients expect.
+    """
+    status = 400 if not was_executed(result) and media_type == media_types.GRAPHQL_JSON else 200
+    answer = answer_of(result, request_id_of(request.scope), suggests=suggests)
+    if extensions:
+        answer["extensions"] = extensions
+    return response(media_type, orjson.dumps(answer), status=status, headers=headers)
 
 
 def of_refusal(request: Request, refused: RefusedError) -> Response:
     """A request that is not executed."""
-    return response(request, refused.status, orjson.dumps({"errors": [refused.told]}), refused.headers)
+    media_type = (_accepted(request) if refused.status < 500 else None) or media_types.JSON
+    body = orjson.dumps({"errors": [refused.told]})
+    return response(media_type, body, status=refused.status, headers=refused.headers)

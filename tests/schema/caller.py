@@ -11,6 +11,7 @@ from graphql import ExecutionResult, GraphQLError
 
 import schema
 from schema.context import Context
+from schema.limits import Limits
 from schema.operations import Operation
 from storage.access import Credential, Scope
 from storage.changes import Origin
@@ -20,6 +21,9 @@ from tests.builders import EPOCH
 Who = Credential | Iterable[int] | None
 NOW = EPOCH
 """The time of every request."""
+
+MUCH = Limits(*[10**9] * len(Limits.__slots__))
+"""What the engines and the compiler bear is tested here; what a document may ask is tested in test_limits.py."""
 
 
 class Caller:
@@ -43,7 +47,7 @@ class Caller:
         self, text: str, variables: Mapping[str, Any] | None = None, visible: Who = None
     ) -> bytes | ExecutionResult:
         """The answer, as the transport gets it."""
-        operation = schema.operations.prepare(text, None)
+        operation = schema.operations.prepare(text, None, MUCH)
         if not isinstance(operation, Operation):
             return ExecutionResult(None, list(operation))
         return self.runner.run(schema.operations.execute(operation, self.context(visible), variables))

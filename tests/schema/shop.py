@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+import sqlalchemy
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
@@ -61,6 +62,15 @@ async def load(session: AsyncSession) -> None:
     for rows in tables():
         session.add_all(rows)
         await session.flush()
+    await count_on(session)
+
+
+async def count_on(session: AsyncSession) -> None:
+    """What is written next gets a higher sequence than the rows that were given theirs."""
+    if session.get_bind().dialect.name == "postgresql":
+        given = "SELECT sequence FROM ledger_entry UNION SELECT sequence FROM catalog_change"
+        count = sqlalchemy.text(f"SELECT setval('ledger_entry_sequence_seq', max(sequence)) FROM ({given}) given")
+        await session.execute(count)
 
 
 def _locations() -> Iterator[SQLModel]:

@@ -15,6 +15,7 @@ from graphql import ExecutionResult
 from storage.tables import LedgerEntry, StockChangeGroup, StockLevel
 from tests.builders import EPOCH, a_location, a_product
 from tests.schema.caller import Caller
+from tests.schema.shop import count_on
 
 
 def a_level(product_id: int, location_id: int, on_hand: int | None, **values: Any) -> StockLevel:
@@ -66,6 +67,8 @@ async def load_small(session: Any) -> None:
     session.add_all(
         [an_entry(1, 10, 1, 1), an_entry(2, 10, 2, 1, line=1, delta=0, on_hand=0), an_entry(3, 21, 2, 2, before=25)]
     )
+    await session.flush()
+    await count_on(session)
 
 
 @pytest.fixture(scope="session")

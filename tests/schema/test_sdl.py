@@ -10,10 +10,12 @@ import pytest
 from graphql import (
     GraphQLEnumType,
     GraphQLInputObjectType,
+    GraphQLInterfaceType,
     GraphQLObjectType,
-    GraphQLUnionType,
     build_schema,
     get_introspection_query,
+    get_named_type,
+    is_abstract_type,
     is_introspection_type,
     is_specified_scalar_type,
     lexicographic_sort_schema,
@@ -82,19 +84,20 @@ def test_every_refusal_has_a_description() -> None:
     assert {code.value for code in ErrorCode} <= set(declared.values)
 
 
-def test_every_type_with_an_id_is_stored_and_its_id_is_a_node_id() -> None:
-    with_id = {
-        name
-        for name, type_ in schema.core.type_map.items()
-        if isinstance(type_, GraphQLObjectType) and "id" in type_.fields
-    }
-    assert with_id == set(STORED)
+def test_every_type_with_an_id_is_a_node_and_stored() -> None:
+    objects = [type_ for type_ in schema.core.type_map.values() if isinstance(type_, GraphQLObjectType)]
+    node = schema.core.type_map["Node"]
+    assert isinstance(node, GraphQLInterfaceType)
+    nodes = {type_.name for type_ in objects if "id" in type_.fields}
+    assert nodes == {type_.name for type_ in schema.core.get_possible_types(node)}
+    assert nodes <= set(STORED)
 
 
-def test_the_schema_has_no_abstract_types_yet_which_the_compiler_does_not_know() -> None:
-    kinds = {type(type_) for type_ in schema.core.type_map.values()}
-    assert GraphQLUnionType not in kinds
-    assert not any(getattr(type_, "interfaces", ()) for type_ in schema.core.type_map.values())
+def test_the_compiler_knows_every_abstract_type_that_a_query_can_ask_for() -> None:
+    objects = [type_ for type_ in schema.core.type_map.values() if isinstance(type_, GraphQLObjectType)]
+    compiled = [of for of in objects if of is schema.core.query_type or of.name in STORED]
+    returned = {get_named_type(field.type) for of in compiled for field in of.fields.values()}
+    assert {of.name for of in returned if is_abstract_type(of)} == {"Node"}
 
 
 @pytest.mark.parametrize("deprecated", [True, False])

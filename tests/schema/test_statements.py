@@ -12,7 +12,7 @@ import schema
 from schema.operations import Operation
 from storage.database import Database
 from tests.builders import a_location, a_product
-from tests.schema.caller import Caller
+from tests.schema.caller import MUCH, Caller
 
 
 class CountingDatabase(Database):
@@ -120,7 +120,7 @@ QUERY = """query(
 
 def plans(caller: Caller, query: str) -> dict[Any, Any]:
     """What is remembered of a document for this engine."""
-    operation = schema.operations.prepare(query, None)
+    operation = schema.operations.prepare(query, None, MUCH)
     assert isinstance(operation, Operation)
     return {key: plan for key, plan in operation.plans.items() if caller.database.name in key}
 
