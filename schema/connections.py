@@ -132,8 +132,8 @@ class Keyset:
         return [column.label(name) for name, column in zip(self.names, self.columns, strict=True)]
 
     def sorted(self, *, prefix: str | None = None, backwards: bool = False) -> list[ColumnElement[Any]]:
-        """ORDER BY, on the table's columns or on those that the page of that name carries."""
-        columns = self.columns if prefix is None else self._carried(prefix)
+        """ORDER BY, on what labelled() selects, so that expressions are computed once, or on what a page carries."""
+        columns = [literal_column(name) for name in self.names] if prefix is None else self._carried(prefix)
         return [column.desc() if self.descending != backwards else column.asc() for column in columns]
 
     def cursor(self, prefix: str) -> ColumnElement[Any]:
