@@ -6,14 +6,19 @@ import strawberry
 from graphql import GraphQLInputObjectType, GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
+from schema.errors import ERROR_TYPES
 from schema.executor import JsonExecutor
-from schema.mutation import Mutation
+from schema.mutations import Mutation
 from schema.operations import Operations, compiled_fields, read
 from schema.query import Query
 from schema.scalars import SCALARS
 
 schema = strawberry.Schema(
-    Query, Mutation, config=StrawberryConfig(scalar_map=SCALARS), execution_context_class=JsonExecutor
+    Query,
+    Mutation,
+    types=ERROR_TYPES,
+    config=StrawberryConfig(scalar_map=SCALARS),
+    execution_context_class=JsonExecutor,
 )
 core: GraphQLSchema = schema._schema  # noqa: SLF001 (Strawberry gives no other way to graphql-core's schema)
 for type_ in core.type_map.values():

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 import strawberry
 from graphql import GraphQLError
 from strawberry.utils.str_converters import to_camel_case
 
+from storage import changes
 from storage.changes import Outcome
 from storage.errors import ErrorCode, InventoryError
 
@@ -20,13 +23,14 @@ RENDERED = {
     ErrorCode.ITEM_REQUIRED: "No product was named.",
     ErrorCode.LOCATION_REQUIRED: "No location was named.",
     ErrorCode.ITEM_NOT_FOUND: "The key names no product or variation, or one in the trash.",
-    ErrorCode.ITEM_AMBIGUOUS: "The key names several products or variations; the message lists their ids.",
+    ErrorCode.ITEM_AMBIGUOUS: "The key names several products or variations: see `candidates`.",
     ErrorCode.ITEM_MISMATCH: "Two keys of one line name different products.",
     ErrorCode.ITEM_HAS_VARIATIONS: "The product's variations carry the stock: name one of them.",
     ErrorCode.ITEM_DISABLED: "The product is not available at this location, and the caller asked to be refused then.",
     ErrorCode.LOCATION_NOT_FOUND: "The key names no location.",
     ErrorCode.LOCATION_INACTIVE: "The location takes no changes while it is inactive.",
     ErrorCode.LOCATION_FORBIDDEN: "The API key may not write at this location.",
+    ErrorCode.SAME_LOCATION: "A transfer names one location twice.",
     ErrorCode.INVALID_LINE: "The line is not an object.",
     ErrorCode.NOTHING_TO_CHANGE: "The line names nothing to change.",
     ErrorCode.INVALID_QUANTITY: "The quantity is not a whole number from -1,000,000,000 to 1,000,000,000.",
@@ -37,6 +41,8 @@ RENDERED = {
     ErrorCode.INVALID_BACKORDERS: "Back-orders are NO, NOTIFY or YES.",
     ErrorCode.INVALID_DISABLED: "Disabled is true or false.",
     ErrorCode.GROUP_REJECTED: "So many lines were refused that none was written; their errors follow.",
+    ErrorCode.GROUP_NOT_FOUND: "There is no such change group.",
+    ErrorCode.ALREADY_REVERSED: "The change group was taken back before; it can be once.",
     ErrorCode.INVALID_IDEMPOTENCY_KEY: "An idempotency key is 1 to 255 printable characters.",
     ErrorCode.IDEMPOTENCY_KEY_REUSED: "The idempotency key was used before with another request.",
 }
@@ -47,48 +53,135 @@ _Code: Any = Enum("ErrorCode", _MEMBERS)  # type: ignore[misc] # members are mad
 UserErrorCode: Any = strawberry.enum(_Code, description="Why a change was refused.")
 
 
-@strawberry.type(description="A refusal: the request is well-formed, but the inventory says no.")
+@strawberry.interface(description="A refusal: the request is well-formed, but the inventory says no.")
 class UserError:
     """What a mutation tells instead of raising."""
 
     code: UserErrorCode = strawberry.field(description="The reason, for programs.")
     message: str = strawberry.field(description="The reason, for people.")
-    field: str | None = strawberry.field(description="The input field at fault.")
+    field: str | None = strawberry.field(
+        description="The part of the input at fault: `lines[3].quantity`. Null for the whole request."
+    )
     index: int | None = strawberry.field(description="The line at fault, counted from 0; null for the whole request.")
-    current_on_hand: int | None = strawberry.field(
-        default=None, description="Units on hand now, when the refusal is about them."
+
+
+@strawberry.type(description="A refusal that `code` says all about.")
+class PlainError(UserError):
+    """Every refusal without a type of its own."""
+
+
+@strawberry.type(description="The quantity or the version that a line expected is not the current one.")
+class StaleQuantityError(UserError):
+    """STALE_QUANTITY."""
+
+    current: int = strawberry.field(description="Units on hand now.")
+    current_version: int = strawberry.field(description="The level's version now; 0 when there is no level yet.")
+
+
+@strawberry.type(description="There are not as many units as a line asked for.")
+class InsufficientStockError(UserError):
+    """INSUFFICIENT_STOCK."""
+
+    current: int = strawberry.field(description="Units on hand now.")
+    current_version: int = strawberry.field(description="The level's version now; 0 when there is no level yet.")
+    requested: int | None = strawberry.field(
+        description="The quantity as the line gave it: to set, to add, or to move; null when it gave none."
     )
-    current_version: int | None = strawberry.field(
-        default=None, description="The level's version now, when the refusal is about it."
-    )
 
 
-_FIELDS = {"quantity": "onHand", "expected_quantity": "expectedOnHand"}
-"""Fields that GraphQL calls otherwise than the core does."""
+@strawberry.type(description="A key names several products or variations.")
+class ItemAmbiguousError(UserError):
+    """ITEM_AMBIGUOUS."""
+
+    candidates: list[strawberry.ID] = strawberry.field(description="The node ids of all that it could mean.")
 
 
-def _field(name: str | None) -> str | None:
-    return None if name is None else _FIELDS.get(name, to_camel_case(name))
+@strawberry.type(description="So many lines were refused that none was written. Their own errors follow.")
+class GroupRejectedError(UserError):
+    """GROUP_REJECTED."""
+
+    refused: int = strawberry.field(description="How many lines were refused.")
 
 
-def of_outcome(outcome: Outcome) -> UserError | None:
+@strawberry.type(description="The change group was taken back before; it can be once.")
+class AlreadyReversedError(UserError):
+    """ALREADY_REVERSED."""
+
+    reversed_by: strawberry.ID = strawberry.field(description="The node id of the change group that took it back.")
+
+
+ERROR_TYPES: Final = (
+    PlainError,
+    StaleQuantityError,
+    InsufficientStockError,
+    ItemAmbiguousError,
+    GroupRejectedError,
+    AlreadyReversedError,
+)
+"""The members of UserError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How a mutation's input calls what the core calls otherwise, and in which list its lines stand, if in one."""
+
+    lines: str | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def path(self, name: str | None, index: int | None = None) -> str | None:
+        """Where in the input a field of the core is: `lines[3].quantity`."""
+        line = f"{self.lines}[{index}]" if self.lines is not None and index is not None else None
+        given = name and (self.names.get(name) or _NAMES.get(name) or to_camel_case(name))
+        return ".".join(part for part in (line, given) if part) or None
+
+
+_NAMES: Final = {"id": "product.id", "sku": "product.sku", "gtin": "product.gtin"}
+
+
+def gid(type_name: str, *parts: int) -> strawberry.ID:
+    """The node id of a row whose number is known."""
+    return strawberry.ID(f"gid://stockgate/{type_name}/{'-'.join(map(str, parts))}")
+
+
+def of_outcome(outcome: Outcome, wording: Wording) -> UserError | None:
     """The refusal of one line, if it was refused."""
-    if outcome.error is None:
+    refused = outcome.error
+    if refused is None:
         return None
-    error = outcome.error
-    return UserError(
-        code=UserErrorCode[error.code.name],
-        message=error.message,
-        field=_field(error.field),
-        index=outcome.index,
-        current_on_hand=error.current_quantity,
-        current_version=error.current_version,
-    )
+    told: dict[str, Any] = {
+        "code": UserErrorCode[refused.code.name],
+        "message": refused.message,
+        "field": wording.path(refused.field, outcome.index),
+        "index": outcome.index,
+    }
+    current: dict[str, Any] = {
+        "current": refused.current_quantity or 0,
+        "current_version": refused.current_version or 0,
+    }
+    match refused.code:
+        case ErrorCode.STALE_QUANTITY:
+            return StaleQuantityError(**told, **current)
+        case ErrorCode.INSUFFICIENT_STOCK:
+            return InsufficientStockError(**told, **current, requested=refused.requested)
+        case ErrorCode.ITEM_AMBIGUOUS:
+            candidates = [gid("Product", id_) for id_ in refused.candidates]
+            return ItemAmbiguousError(**told, candidates=candidates)
+    return PlainError(**told)
 
 
-def of_error(error: InventoryError) -> UserError:
+def of_error(error: InventoryError, wording: Wording = Wording()) -> UserError:
     """The refusal of a whole request."""
-    return UserError(code=UserErrorCode[error.code.name], message=error.message, field=_field(error.field), index=None)
+    told: dict[str, Any] = {
+        "code": UserErrorCode[error.code.name],
+        "message": error.message,
+        "field": wording.path(error.field),
+        "index": None,
+    }
+    if isinstance(error, changes.GroupRejectedError):
+        return GroupRejectedError(**told, refused=sum(outcome.error is not None for outcome in error.outcomes))
+    if isinstance(error, changes.AlreadyReversedError):
+        return AlreadyReversedError(**told, reversed_by=gid("StockChangeGroup", error.by))
+    return PlainError(**told)
 
 
 def bad_input(message: str) -> GraphQLError:

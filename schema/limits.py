@@ -93,7 +93,7 @@ def check_text(text: str, limits: Limits) -> None:
 
 def _count(tokens: Sequence[str], limits: Limits) -> Iterator[tuple[str, int, int]]:  # noqa: C901 (a scanner)
     """What of a text can be told by its tokens: how deeply it nests, its fields and their aliases."""
-    parentheses = depth = deepest = braces_max = fields = aliases = 0
+    parentheses = depth = deepest = braces_max = fields = aliases = definitions = 0
     braces: list[bool] = []  # those that are open, and whether each is a field's
     before, is_inline = "", False
     for token in tokens:
@@ -104,6 +104,7 @@ def _count(tokens: Sequence[str], limits: Limits) -> Iterator[tuple[str, int, in
         elif parentheses > 0 or token[0] == "#":
             continue
         elif token == "{":  # noqa: S105
+            definitions += not braces
             braces.append(not is_inline)
             is_inline = False
             braces_max = max(braces_max, len(braces))
@@ -120,6 +121,7 @@ def _count(tokens: Sequence[str], limits: Limits) -> Iterator[tuple[str, int, in
         elif braces and before not in {"on", "@", ":"} and token != "@":  # noqa: S105
             fields += 1
         before = token
+    yield "definitions", definitions, limits.definitions
     yield "depth", deepest, limits.depth
     yield "depth", braces_max, limits.depth * _BRACES
     yield "aliases", aliases, limits.aliases

@@ -37,6 +37,7 @@ from graphql.utilities import coerce_input_value
 from sqlalchemy import Dialect, Select
 
 from schema import feed
+from schema.authorization import forbidden, scopes_needed
 from schema.compiler import Compiler
 from schema.context import Context
 from schema.cost import Costs
@@ -50,6 +51,7 @@ from schema.selection import Binding, Convert, Selector, Slot, structure_of
 from schema.sight import VIEWER, Sight
 from schema.sources import SOURCE, Relation
 from storage import change_feed
+from storage.access import Scope
 from storage.database import Database
 from storage.errors import DeadlineExceededError, StatementTooComplexError, StorageUnavailableError
 
@@ -120,6 +122,7 @@ class Operation:
     fragments: dict[str, FragmentDetails]
     signatures: list[Any]
     costs: Costs
+    scopes: Mapping[str, Scope]
     plans: dict[Any, Any] = field(default_factory=dict)
 
     @property
@@ -252,7 +255,8 @@ class Operations:
         }
         signatures = [get_variable_signature(self.schema, variable) for variable in node.variable_definitions or []]
         costs = Costs.of(self.schema, node, {name: details.definition for name, details in fragments.items()})
-        return Operation(self.schema, document, node, fragments, signatures, costs)
+        scopes = scopes_needed(self.schema, node, fragments)
+        return Operation(self.schema, document, node, fragments, signatures, costs, scopes)
 
     async def execute(
         self, operation: Operation, context: Context, raw_variables: Mapping[str, Any] | None
@@ -261,6 +265,8 @@ class Operations:
 
         Raises StorageUnavailableError or DeadlineExceededError when a query was not answered at all.
         """
+        if refusals := forbidden(operation.scopes, context):
+            return ExecutionResult(None, refusals)
         raw = dict(raw_variables or {})
         variables = operation.coerce(raw)
         if not isinstance(variables, VariableValues):

@@ -108,14 +108,53 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Transfer:
+    """One requested line that moves units of an item from one location to another: both halves, or neither.
+
+    What is expected is expected at the source. Units that are not there cannot be moved, even where back-orders are
+    allowed; with `below_zero` they can: what is taken back may have been sold on meanwhile.
+    """
+
+    items: tuple[ItemKey, ...]
+    source: LocationKey
+    target: LocationKey
+    quantity: int
+    expected_quantity: int | None = None
+    expected_version: int | None = None
+    below_zero: bool = False
+
+    @property
+    def halves(self) -> tuple[Change, Change]:
+        """The same as two changes: what leaves the source, and what reaches the target."""
+        leaving = Change(
+            self.items,
+            self.source,
+            AdjustQuantity(-self.quantity),
+            expected_quantity=self.expected_quantity,
+            expected_version=self.expected_version,
+        )
+        return leaving, Change(self.items, self.target, AdjustQuantity(self.quantity))
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
-    """Why a line was not applied. As a requested line: one that its transport could not read."""
+    """Why a line was not applied. As a requested line: one that its transport could not read.
+
+    `requested` is the quantity that the line gave, when the refusal is about it; `candidates` are the items that an
+    ambiguous key could mean.
+    """
 
     code: ErrorCode
     message: str
     field: str | None = None
     current_quantity: int | None = None
     current_version: int | None = None
+    requested: int | None = None
+    candidates: tuple[int, ...] = ()
+
+
+Requested = Change | Transfer | Refused
+"""One line of a group."""
 
 
 class Policy(StrEnum):
@@ -144,22 +183,34 @@ class ChangeGroup:
     """All changes of one request.
 
     Under KEEP_GOING, more than `failures_max` refused lines reject the whole group. `refuse_disabled` refuses lines
-    on levels that are disabled.
+    on levels that are disabled. `reverses` is the group that this one takes back.
     """
 
-    changes: Sequence[Change | Refused]
+    changes: Sequence[Requested]
     origin: Origin
     policy: Policy = Policy.REJECT_ALL
     failures_max: int | None = None
     refuse_disabled: bool = False
     idempotency_key: str | None = None
+    reverses: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What became of the target of a transfer."""
+
+    location_id: int
+    before: int | None = None
+    after: int | None = None
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one line. Quantities are units on hand before and after it; None is never stocked.
 
-    An accepted line that changed nothing has `changed` False and leaves no ledger entry.
+    An accepted line that changed nothing has `changed` False and leaves no ledger entry. Of a transfer it tells what
+    became of the source, and `arrival` of the target.
     """
 
     index: int
@@ -171,6 +222,7 @@ class Outcome:
     after: int | None = None
     version: int | None = None
     error: Refused | None = None
+    arrival: Arrival | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +241,14 @@ class GroupRejectedError(InventoryError):
     def __init__(self, message: str, outcomes: list[Outcome]) -> None:
         super().__init__(ErrorCode.GROUP_REJECTED, message)
         self.outcomes = outcomes
+
+
+class AlreadyReversedError(InventoryError):
+    """The group was taken back before, by the group `by`."""
+
+    def __init__(self, by: int) -> None:
+        super().__init__(ErrorCode.ALREADY_REVERSED, "This change group was taken back already.", "id")
+        self.by = by
 
 
 def sku_key(sku: str) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 
 from storage import deadline, engine_errors
 from storage.errors import StorageUnavailableError
-from storage.readers import SQLITE_PRAGMAS, PostgresReader, Reader, SqliteReader
+from storage.readers import BUSY_TIMEOUT_MS, SQLITE_PRAGMAS, PostgresReader, Reader, SqliteReader
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -152,6 +152,8 @@ def _driver_url(text: str) -> URL:
 
 _NOT_READ: Final = "The answer took longer than a request may. Ask for less at once."
 _NOT_WRITTEN: Final = "The change took longer than a request may, and nothing of it was written. Try again."
+_BEHIND_S: Final = 0.05
+_TOLERATED_S: Final = 1.0  # so that most requests need not change the connection's timeout
 _URL_HELP: Final = "Use sqlite:///stockgate.db or postgresql://user:password@host/database."
 
 
@@ -180,6 +182,17 @@ def _create_engine(url: URL, connections_max: int) -> AsyncEngine:
         # A write that began as a read could not upgrade its lock after another writer's commit: it would lose an
         # update or fail. So writes take the one writer's lock first, as FOR UPDATE does row by row on PostgreSQL.
         writes = connection.get_execution_options().get("stockgate_writes")
+        if writes:
+            _wait_until_deadline(connection)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _wait_until_deadline(connection: Connection) -> None:
+    """Nothing interrupts a connection that waits for another process's lock: it must not wait longer than we do."""
+    left_s = deadline.left() + _BEHIND_S  # so that our own clock says first that it was the deadline
+    wanted = BUSY_TIMEOUT_MS if left_s + _TOLERATED_S > BUSY_TIMEOUT_MS / 1000 else max(int(left_s * 1000), 1)
+    if connection.info.get("stockgate_busy_timeout_ms", BUSY_TIMEOUT_MS) != wanted:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={wanted}")
+        connection.info["stockgate_busy_timeout_ms"] = wanted

@@ -7,6 +7,7 @@ doubt: either nothing was written, or the commit is waited for.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -27,6 +28,12 @@ def within(seconds: float) -> Iterator[None]:
         yield
     finally:
         _AT.reset(token)
+
+
+def left() -> float:
+    """Seconds until the deadline; endless without one."""
+    at = _AT.get()
+    return math.inf if at is None else at - asyncio.get_running_loop().time()
 
 
 class Observed:

@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage.changes import Applied, ChangeGroup, Outcome, Refused
+from storage.changes import Applied, Arrival, ChangeGroup, Outcome, Refused
 from storage.errors import ErrorCode, InventoryError
 from storage.tables import IdempotencyRecord
 from storage.upsert import insert_missing, table_of
@@ -69,16 +69,19 @@ def _fingerprint(group: ChangeGroup) -> str:
     origin = group.origin
     asked = (
         origin.dialect, origin.reason, origin.note, origin.reference,
-        group.policy, group.failures_max, group.refuse_disabled, tuple(group.changes),
+        group.policy, group.failures_max, group.refuse_disabled, group.reverses, tuple(group.changes),
     )  # fmt: skip
     return hashlib.sha256(repr(asked).encode(errors="backslashreplace")).hexdigest()
 
 
 def _replayed(answer: str) -> Applied:
     stored = orjson.loads(answer)
-    outcomes = [Outcome(**{**outcome, "error": _refused(outcome["error"])}) for outcome in stored["outcomes"]]
-    return Applied(outcomes, stored["group_id"], replayed=True)
+    return Applied([_outcome(outcome) for outcome in stored["outcomes"]], stored["group_id"], replayed=True)
 
 
-def _refused(error: dict[str, Any] | None) -> Refused | None:
-    return None if error is None else Refused(**{**error, "code": ErrorCode(error["code"])})
+def _outcome(stored: dict[str, Any]) -> Outcome:
+    error, arrival = stored["error"], stored.get("arrival")
+    if error is not None:
+        candidates = tuple(error.get("candidates", ()))
+        error = Refused(**{**error, "code": ErrorCode(error["code"]), "candidates": candidates})
+    return Outcome(**{**stored, "error": error, "arrival": arrival and Arrival(**arrival)})

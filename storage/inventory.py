@@ -10,7 +10,16 @@ from sqlalchemy import BigInteger, and_, delete, exists, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage import change_feed, idempotency, keys
-from storage.changes import Applied, Change, ChangeGroup, storable
+from storage.changes import (
+    AlreadyReversedError,
+    Applied,
+    ChangeGroup,
+    ItemKey,
+    LocationKey,
+    Refused,
+    Transfer,
+    storable,
+)
 from storage.json_rows import json_text, rows_from
 from storage.planning import Level, LevelKey, Plan, level_keys, lines_of, plan
 from storage.tables import LedgerEntry, StockChangeGroup, StockLevel
@@ -25,23 +34,45 @@ async def apply(session: AsyncSession, group: ChangeGroup) -> Applied:
     """Plan the group against locked levels, then write levels and ledger together.
 
     The number of statements does not depend on the number of changes.
-    Refuses with: GROUP_REJECTED (as GroupRejectedError, with the outcomes), IDEMPOTENCY_KEY_REUSED,
-    INVALID_IDEMPOTENCY_KEY.
+    Refuses with: GROUP_REJECTED (as GroupRejectedError, with the outcomes), ALREADY_REVERSED (as AlreadyReversedError),
+    IDEMPOTENCY_KEY_REUSED, INVALID_IDEMPOTENCY_KEY.
     """
     if earlier := await idempotency.claim(session, group):
         return earlier
-    changes = [change for change in group.changes if isinstance(change, Change)]
-    items = await keys.resolve_items(session, {key for change in changes for key in change.items})
-    places = await keys.resolve_locations(session, {change.location for change in changes})
+    if group.reverses is not None:
+        await _check_not_reversed(session, group.reverses)
+    item_keys, location_keys = _keys_of(group)
+    items = await keys.resolve_items(session, item_keys)
+    places = await keys.resolve_locations(session, location_keys)
     lines = lines_of(group, items, places)
-    named = level_keys(lines)
-    before = await _lock(session, named)
+    before = await _lock(session, level_keys(lines))
     planned = plan(group, lines, before)
     group_id = await _write(session, group, planned)
     await _drop_blanks(session, [key for key in before if key not in planned.levels and not before[key].version])
     applied = Applied(planned.outcomes, group_id)
     await idempotency.record(session, group, applied)
     return applied
+
+
+async def _check_not_reversed(session: AsyncSession, group_id: int) -> None:
+    """A group is taken back once: who would do it at the same time waits here."""
+    groups = table_of(StockChangeGroup)
+    await session.execute(select(groups.c.id).where(groups.c.id == group_id).with_for_update())
+    by = await session.scalar(select(groups.c.id).where(groups.c.reverses_id == group_id))
+    if by is not None:
+        raise AlreadyReversedError(by)
+
+
+def _keys_of(group: ChangeGroup) -> tuple[set[ItemKey], set[LocationKey]]:
+    """What the group's lines name."""
+    items: set[ItemKey] = set()
+    locations: set[LocationKey] = set()
+    for change in group.changes:
+        if isinstance(change, Refused):
+            continue
+        items.update(change.items)
+        locations.update((change.source, change.target) if isinstance(change, Transfer) else (change.location,))
+    return items, locations
 
 
 _level: Final = table_of(StockLevel).c
@@ -110,6 +141,7 @@ async def _insert_group(session: AsyncSession, group: ChangeGroup, now: datetime
             "note": storable(origin.note),
             "reference": storable(origin.reference),
             "request_id": origin.request_id,
+            "reverses_id": group.reverses,
             "created_at": now,
         },
     )

@@ -132,5 +132,6 @@ def _only(items: list[Item]) -> Item | Refused:
         return ITEM_NOT_FOUND
     if len(items) > 1:
         candidates = ", ".join(str(item.id) for item in items)
-        return Refused(ErrorCode.ITEM_AMBIGUOUS, f"Several products match: {candidates}.", "product")
+        message = f"Several products match: {candidates}."
+        return Refused(ErrorCode.ITEM_AMBIGUOUS, message, "product", candidates=tuple(item.id for item in items))
     return items[0]

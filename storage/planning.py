@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, NamedTuple, TypeVar
@@ -11,6 +11,7 @@ from storage.changes import (
     QUANTITY_MAX,
     UNSET,
     AdjustQuantity,
+    Arrival,
     Backorders,
     Change,
     ChangeGroup,
@@ -21,6 +22,7 @@ from storage.changes import (
     Policy,
     Refused,
     SetQuantity,
+    Transfer,
     Unset,
     is_price,
 )
@@ -57,9 +59,27 @@ class Line(NamedTuple):
     place: Place
 
     @property
-    def key(self) -> LevelKey:
+    def keys(self) -> tuple[LevelKey, ...]:
         """The level it is about."""
-        return self.item.id, self.place.id
+        return ((self.item.id, self.place.id),)
+
+
+class TransferLine(NamedTuple):
+    """A transfer, and what its keys name."""
+
+    transfer: Transfer
+    item: Item
+    source: Place
+    target: Place
+
+    @property
+    def keys(self) -> tuple[LevelKey, ...]:
+        """The levels it is about: where the units leave, and where they arrive."""
+        return (self.item.id, self.source.id), (self.item.id, self.target.id)
+
+
+Planned = Line | TransferLine | Refused
+"""A requested line with what it names, or why it is refused already."""
 
 
 class Level(NamedTuple):
@@ -103,44 +123,66 @@ class Plan:
 
 def lines_of(
     group: ChangeGroup, items: Mapping[ItemKey, Item | Refused], places: Mapping[LocationKey, Place]
-) -> list[Line | Refused]:
-    """The group's changes with their item and location, or why they may not write there."""
-    allowed = group.origin.locations
-    return [
-        change if isinstance(change, Refused) else _line(change, items, places, allowed) for change in group.changes
-    ]
+) -> list[Planned]:
+    """The group's changes with their items and locations, or why they may not write there."""
+    named = _Named(items, places, group.origin.locations)
+    return [change if isinstance(change, Refused) else named.line(change) for change in group.changes]
 
 
-def level_keys(lines: Iterable[Line | Refused]) -> list[LevelKey]:
+def level_keys(lines: Iterable[Planned]) -> list[LevelKey]:
     """The levels that these lines may write, in the one order in which everybody locks them."""
-    return sorted({line.key for line in lines if not isinstance(line, Refused)})
+    return sorted({key for line in lines if not isinstance(line, Refused) for key in line.keys})
 
 
-def plan(group: ChangeGroup, lines: Iterable[Line | Refused], before: Mapping[LevelKey, Level]) -> Plan:
+def plan(group: ChangeGroup, lines: Iterable[Planned], before: Mapping[LevelKey, Level]) -> Plan:
     """Apply the lines of a group in order, each to what the lines before it left.
 
     Refuses with: GROUP_REJECTED, when the group's policy does not bear its refused lines.
     """
-    levels: dict[LevelKey, Level] = {}
-    entries: list[Entry] = []
-    outcomes: list[Outcome] = []
+    result = Plan({}, [], [])
     for index, line in enumerate(lines):
         if isinstance(line, Refused):
-            outcomes.append(Outcome(index, error=line))
+            result.outcomes.append(Outcome(index, error=line))
             continue
-        key, item = line.key, line.item
-        level = levels.get(key) or before.get(key, NO_LEVEL)
-        after = step(level, line.change, item, refuse_disabled=group.refuse_disabled)
-        if isinstance(after, Refused):
-            outcomes.append(Outcome(index, *key, item.sku, before=level.on_hand, error=after))
+        levels = [result.levels.get(key) or before.get(key, NO_LEVEL) for key in line.keys]
+        afters = _after(line, levels, refuse_disabled=group.refuse_disabled)
+        result.outcomes.append(_outcome(index, line, levels, afters))
+        if isinstance(afters, Refused):
             continue
-        changed = after is not level
-        if changed:
-            levels[key] = after
-            entries.append(Entry(index, key, level.on_hand, after))
-        outcomes.append(Outcome(index, *key, item.sku, changed, level.on_hand, after.on_hand, after.version))
-    _check_policy(group, outcomes)
-    return Plan(levels, entries, outcomes)
+        for key, level, after in zip(line.keys, levels, afters, strict=True):
+            if after is not level:
+                result.levels[key] = after
+                result.entries.append(Entry(index, key, level.on_hand, after))
+    _check_policy(group, result.outcomes)
+    return result
+
+
+def _after(line: Line | TransferLine, levels: Sequence[Level], *, refuse_disabled: bool) -> Sequence[Level] | Refused:
+    """Every level that the line is about, as it leaves it; or why it changes none."""
+    if isinstance(line, TransferLine):
+        return move(levels[0], levels[1], line.transfer, line.item, refuse_disabled=refuse_disabled)
+    after = step(levels[0], line.change, line.item, refuse_disabled=refuse_disabled)
+    return after if isinstance(after, Refused) else (after,)
+
+
+def _outcome(
+    index: int, line: Line | TransferLine, levels: Sequence[Level], afters: Sequence[Level] | Refused
+) -> Outcome:
+    item_id, location_id = line.keys[0]
+    if isinstance(afters, Refused):
+        arrival = Arrival(line.target.id, levels[1].on_hand) if isinstance(line, TransferLine) else None
+        return Outcome(
+            index, item_id, location_id, line.item.sku, before=levels[0].on_hand, error=afters, arrival=arrival
+        )
+    before, after = levels[0], afters[0]
+    arrival = None
+    if isinstance(line, TransferLine):
+        arrival = Arrival(line.target.id, levels[1].on_hand, afters[1].on_hand, afters[1].version)
+    changed = after is not before
+    return Outcome(
+        index, item_id, location_id, line.item.sku, changed, before.on_hand, after.on_hand, after.version,
+        arrival=arrival,
+    )  # fmt: skip
 
 
 def _check_policy(group: ChangeGroup, outcomes: list[Outcome]) -> None:
@@ -150,32 +192,55 @@ def _check_policy(group: ChangeGroup, outcomes: list[Outcome]) -> None:
         raise GroupRejectedError(f"{failures} of {len(outcomes)} lines were refused; nothing was written.", outcomes)
 
 
-def _line(
-    change: Change,
-    items: Mapping[ItemKey, Item | Refused],
-    places: Mapping[LocationKey, Place],
-    allowed: frozenset[int] | None,
-) -> Line | Refused:
-    first, *others = change.items
-    item = items[first]
-    if isinstance(item, Refused):
+class _Named(NamedTuple):
+    """What the keys of a group's lines name, and the locations at which its caller may write; None is everywhere."""
+
+    items: Mapping[ItemKey, Item | Refused]
+    places: Mapping[LocationKey, Place]
+    allowed: frozenset[int] | None
+
+    def line(self, change: Change | Transfer) -> Planned:
+        """The line with its item and locations, or why it may not write there."""
+        item = self._item(change.items)
+        if isinstance(item, Refused):
+            return item
+        if isinstance(change, Change):
+            place = self._place(change.location, "location")
+            return place if isinstance(place, Refused) else Line(change, item, place)
+        source, target = self._place(change.source, "source"), self._place(change.target, "target")
+        if isinstance(source, Refused):
+            return source
+        if isinstance(target, Refused):
+            return target
+        if source.id == target.id:
+            return Refused(ErrorCode.SAME_LOCATION, "A transfer goes from one location to another.", "target")
+        return TransferLine(change, item, source, target)
+
+    def _item(self, keys: Sequence[ItemKey]) -> Item | Refused:
+        first, *others = keys
+        item = self.items[first]
+        if isinstance(item, Refused):
+            return item
+        for key in others:
+            other = self.items[key]
+            if isinstance(other, Item) and other.id != item.id:
+                message = "The product's id, SKU or GTIN name different products."
+                return Refused(ErrorCode.ITEM_MISMATCH, message, key.kind)
+        if item.has_variations:
+            message = "This product has variations. Update a variation instead."
+            return Refused(ErrorCode.ITEM_HAS_VARIATIONS, message, first.kind)
         return item
-    for key in others:
-        other = items[key]
-        if isinstance(other, Item) and other.id != item.id:
-            return Refused(ErrorCode.ITEM_MISMATCH, "The product's id, SKU or GTIN name different products.", key.kind)
-    if item.has_variations:
-        return Refused(
-            ErrorCode.ITEM_HAS_VARIATIONS, "This product has variations. Update a variation instead.", first.kind
-        )
-    place = places.get(change.location)
-    if place is None:
-        return Refused(ErrorCode.LOCATION_NOT_FOUND, "Location not found.", "location")
-    if allowed is not None and place.id not in allowed:
-        return Refused(ErrorCode.LOCATION_FORBIDDEN, "This API key may not change stock at this location.", "location")
-    if not place.active:
-        return Refused(ErrorCode.LOCATION_INACTIVE, "Location is not active.", "location")
-    return Line(change, item, place)
+
+    def _place(self, key: LocationKey, field: str) -> Place | Refused:
+        place = self.places.get(key)
+        if place is None:
+            return Refused(ErrorCode.LOCATION_NOT_FOUND, "Location not found.", field)
+        if self.allowed is not None and place.id not in self.allowed:
+            message = "This API key may not change stock at this location."
+            return Refused(ErrorCode.LOCATION_FORBIDDEN, message, field)
+        if not place.active:
+            return Refused(ErrorCode.LOCATION_INACTIVE, "Location is not active.", field)
+        return place
 
 
 def step(level: Level, change: Change, item: Item, *, refuse_disabled: bool = False) -> Level | Refused:
@@ -199,6 +264,27 @@ def step(level: Level, change: Change, item: Item, *, refuse_disabled: bool = Fa
     ):
         return refusal
     return level if after[:-1] == level[:-1] else after  # all but the version
+
+
+def move(
+    source: Level, target: Level, transfer: Transfer, item: Item, *, refuse_disabled: bool = False
+) -> tuple[Level, Level] | Refused:
+    """Both levels after a transfer; or why neither half is done."""
+    if not 0 < transfer.quantity <= QUANTITY_MAX:
+        message = f"A transfer moves a whole number of units from 1 to {QUANTITY_MAX}."
+        return Refused(ErrorCode.INVALID_QUANTITY, message, "quantity", requested=transfer.quantity)
+    leaving, arriving = transfer.halves
+    there = source.on_hand or 0
+    if there < transfer.quantity and not transfer.below_zero and not _check_expected(source, leaving):
+        message = f"{transfer.quantity} units cannot be moved: there are {there}."
+        return Refused(
+            ErrorCode.INSUFFICIENT_STOCK, message, "quantity", there, source.version, requested=transfer.quantity
+        )
+    left = step(source, leaving, item, refuse_disabled=refuse_disabled)
+    if isinstance(left, Refused):
+        return left
+    arrived = step(target, arriving, item, refuse_disabled=refuse_disabled)
+    return arrived if isinstance(arrived, Refused) else (left, arrived)
 
 
 def _given(value: T | Unset, otherwise: T) -> T:
@@ -231,13 +317,19 @@ def _check_quantity(level: Level, after: Level, change: Change, item: Item) -> R
         return None
     if not -QUANTITY_MAX <= after.on_hand <= QUANTITY_MAX:
         message = f"The quantity must be a whole number from -{QUANTITY_MAX} to {QUANTITY_MAX}."
-        return Refused(ErrorCode.INVALID_QUANTITY, message, "quantity", level.on_hand or 0, level.version)
+        return _refused_quantity(ErrorCode.INVALID_QUANTITY, message, level, change)
     if after.on_hand >= 0 or (after.backorders or item.backorders) != Backorders.NO:
         return None
     if isinstance(change.quantity, AdjustQuantity) and change.quantity.delta >= 0:
         return None  # what is received never makes it worse
     message = "Stock cannot be negative when backorders are not allowed."
-    return Refused(ErrorCode.INSUFFICIENT_STOCK, message, "quantity", level.on_hand or 0, level.version)
+    return _refused_quantity(ErrorCode.INSUFFICIENT_STOCK, message, level, change)
+
+
+def _refused_quantity(code: ErrorCode, message: str, level: Level, change: Change) -> Refused:
+    asked = change.quantity
+    requested = asked.quantity if isinstance(asked, SetQuantity) else asked.delta if asked is not None else None
+    return Refused(code, message, "quantity", level.on_hand or 0, level.version, requested)
 
 
 def _check_kept(after: Level, level: Level) -> Refused | None:

@@ -10,11 +10,11 @@ import aiosqlite
 import asyncpg
 from sqlalchemy.engine import URL
 
-_BUSY_TIMEOUT_MS: Final = 30_000
+BUSY_TIMEOUT_MS: Final = 30_000
 _CONNECTIONS: Final = 4
 _STEPS: Final = 50_000  # of SQLite's machine, between two looks at whether a statement is still wanted
 SQLITE_PRAGMAS: Final = (
-    f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}",
+    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",  # an acknowledged write survives a power cut
     "PRAGMA foreign_keys=ON",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from storage.changes import Change, ChangeGroup, ItemKey, LocationKey, Origin, SetQuantity, sku_key
+from storage.changes import Change, ChangeGroup, ItemKey, LocationKey, Origin, SetQuantity, Transfer, sku_key
 from storage.tables import Location, Product
 
 EPOCH = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -29,6 +29,12 @@ def a_change(item: int | str = 1, location: int | str = 1, **values: Any) -> Cha
     item_key = ItemKey("sku" if isinstance(item, str) else "id", item)
     location_key = LocationKey("slug" if isinstance(location, str) else "id", location)
     return Change(**{"items": (item_key,), "location": location_key, "quantity": SetQuantity(10), **values})
+
+
+def a_transfer(item: int = 1, source: int = 1, target: int = 2, **values: Any) -> Transfer:
+    """One unit, from location 1 to location 2."""
+    ends = {"source": LocationKey("id", source), "target": LocationKey("id", target)}
+    return Transfer(**{"items": (ItemKey("id", item),), **ends, "quantity": 1, **values})
 
 
 def a_group(*changes: Any, **values: Any) -> ChangeGroup:

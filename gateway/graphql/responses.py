@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from graphql import ExecutionResult
+from graphql import ExecutionResult, GraphQLError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.graphql import media_types
 from gateway.graphql.errors import answer_of, was_executed
-from gateway.graphql.refusals import NOT_ACCEPTABLE, RefusedError
+from gateway.graphql.refusals import FORBIDDEN, NOT_ACCEPTABLE, RefusedError
 from gateway.request_log import request_id_of
 
 _IN_UTF_8 = {media_type: f"{media_type}; charset=utf-8" for media_type in media_types.ANSWERS}
@@ -57,13 +57,20 @@ def of_result(
 ) -> Response:
     """A result that the executor gave, or the errors of a document that has none.
 
-    By the specification's media type those errors are 400; by plain JSON they are 200, as older clients expect.
+    By the specification's media type those errors are 400; by plain JSON they are 200, as older clients expect. What
+    the caller may not ask for is 403 by either.
     """
     status = 400 if not was_executed(result) and media_type == media_types.GRAPHQL_JSON else 200
+    if not was_executed(result) and any(_code(error) == FORBIDDEN for error in result.errors or ()):
+        status = 403
     answer = answer_of(result, request_id_of(request.scope), suggests=suggests)
     if extensions:
         answer["extensions"] = extensions
     return response(media_type, orjson.dumps(answer), status=status, headers=headers)
+
+
+def _code(error: GraphQLError) -> object:
+    return (error.extensions or {}).get("code")
 
 
 def of_refusal(request: Request, refused: RefusedError) -> Response:

@@ -72,7 +72,18 @@ def everywhere(stockgate: Stockgate, database_url: str, monkeypatch: pytest.Monk
 
 def test_help_says_what_each_command_does(stockgate: Stockgate) -> None:
     told = stockgate("--help").out
-    for command in ("serve", "migrate", "seed", "import", "key", "webhook-secret", "schema", "reconcile", "settings"):
+    for command in (
+        "operations",
+        "serve",
+        "migrate",
+        "seed",
+        "import",
+        "key",
+        "webhook-secret",
+        "schema",
+        "reconcile",
+        "settings",
+    ):
         assert re.search(rf"^  {command} +[A-Z]", told, re.MULTILINE), command
     assert "either all of it is imported" in " ".join(stockgate("import", "catalog", "--help").out.split())
 
@@ -258,3 +269,46 @@ def test_serving_says_so_when_it_answers_and_stops_when_told(tmp_path: Path, wor
         rest = process.communicate(timeout=20)[0]
     assert time.monotonic() - started < 10
     assert rest == ""
+
+
+async def test_operations_are_listed_shown_and_removed(everywhere: Everywhere, tmp_path: Path) -> None:
+    (tmp_path / "one.graphql").write_text("query One {\n  product(id: 1) { sku }\n}\n")
+    (tmp_path / "two.json").write_text(json.dumps({"a": "{ a: __typename }", "b": "{ b: __typename }"}))
+    (tmp_path / "apollo.json").write_text(json.dumps({"operations": [{"id": "x", "body": "{ a: __typename }"}]}))
+    (tmp_path / "many.graphql").write_text("query A { __typename } query B { __typename }")
+    added = await everywhere("operations", "add", "one.graphql", "two.json")
+    assert added.out == "3 listed, 0 were listed before.\n"
+    assert (
+        await everywhere("operations", "add", "apollo.json", "many.graphql")
+    ).out == "1 listed, 1 were listed before.\n"
+    shown = (await everywhere("operations", "list")).out.splitlines()
+    assert len(shown) == 4
+    [one] = [line for line in shown if line.endswith("  query One { product(id: 1) { sku } }")]
+    assert (await everywhere("operations", "remove", one[:10])).code == 0
+    assert one not in (await everywhere("operations", "list")).out
+    for wrong in (one[:10], one[:4], "%%%%%%%%"):
+        assert (await everywhere("operations", "remove", wrong)).code == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("a.graphql", b"{ nope }", "a.graphql: Cannot query field 'nope' on type 'Query'."),
+        ("a.graphql", b"{", "a.graphql: Syntax Error"),
+        ("a.graphql", b"\xff", "a.graphql: not UTF-8."),
+        ("a.json", b"[]", "a.json: neither"),
+        ("a.json", b"{", "a.json: neither"),
+        ("a.json", b'{"x": 1}', "a.json: neither"),
+        ("a.json", b'{"x": "{ __typename }", "y": "{ nope }"}', "a.json[y]: Cannot query"),
+        ("gone.graphql", None, "gone.graphql: No such file"),
+    ],
+)
+def test_an_operation_that_is_not_valid_is_not_listed(
+    stockgate: Stockgate, tmp_path: Path, name: str, content: bytes | None, told: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    done = stockgate("operations", "add", name)
+    assert (done.code, done.out) == (1, "")
+    assert told in done.err
+    assert stockgate("operations", "list").out == ""

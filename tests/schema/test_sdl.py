@@ -100,6 +100,13 @@ def test_the_compiler_knows_every_abstract_type_that_a_query_can_ask_for() -> No
     assert {of.name for of in returned if is_abstract_type(of)} == {"Node"}
 
 
+def test_every_refusal_has_a_type_of_the_interface() -> None:
+    interface = schema.core.type_map["UserError"]
+    assert isinstance(interface, GraphQLInterfaceType)
+    members = {type_.name for type_ in schema.core.get_implementations(interface).objects}
+    assert members == {type_.__name__ for type_ in errors.ERROR_TYPES}
+
+
 @pytest.mark.parametrize("deprecated", [True, False])
 def test_tools_can_introspect_the_schema(shop: Caller, deprecated: Any) -> None:
     query = get_introspection_query(

@@ -13,7 +13,7 @@ from storage import inventory
 from storage.changes import AdjustQuantity, ChangeGroup, Policy, SetQuantity
 from storage.database import Database
 from storage.tables import LedgerEntry, StockLevel
-from tests.builders import a_change, a_group
+from tests.builders import a_change, a_group, a_location, a_transfer
 from tests.storage.reading import ledger_sums, on_hand, rows
 
 LEVELS = [(product, location) for product in (1, 2, 4, 5) for location in (1, 2)] + [(1, 1), (2, 2)]
@@ -77,6 +77,42 @@ async def test_the_last_unit_is_sold_once(catalogue: Database) -> None:
     results = await asyncio.gather(*(catalogue.transact(inventory.apply, sale) for _ in range(16)))
     assert sum(result.outcomes[0].error is None for result in results) == 1
     assert await on_hand(catalogue) == {(1, 1): 0}
+
+
+async def _transfer_at_random(database: Database, mover: int, times: int) -> None:
+    """Two transfers at a time, of any products, either way."""
+    chance = random.Random(mover)  # noqa: S311 (examples)
+    for _ in range(times):
+        ends = [chance.sample([1, 2, 4], 2) for _ in range(2)]
+        lines = [
+            a_transfer(chance.choice([1, 2]), source, target, quantity=chance.randint(1, 9)) for source, target in ends
+        ]
+        async with asyncio.timeout(30):
+            await database.transact(inventory.apply, a_group(*lines, policy=Policy.KEEP_GOING))
+
+
+@pytest.mark.parametrize("times", [5, pytest.param(100, marks=pytest.mark.campaign)])
+async def test_units_that_are_moved_to_and_fro_at_once_are_neither_lost_nor_made(
+    catalogue: Database, times: int
+) -> None:
+    await catalogue.transact(_open_a_fourth_location)
+    stocked = [a_change(item, place, quantity=SetQuantity(20)) for item in (1, 2) for place in (1, 2, 4)]
+    await catalogue.transact(inventory.apply, a_group(*stocked))
+    await asyncio.gather(*(_transfer_at_random(catalogue, mover, times) for mover in range(WRITERS)))
+    levels = await on_hand(catalogue)
+    assert levels == await ledger_sums(catalogue)
+    assert [sum(levels[item, place] or 0 for place in (1, 2, 4)) for item in (1, 2)] == [60, 60]
+    assert min(quantity or 0 for quantity in levels.values()) >= 0
+    halves: dict[tuple[int, int], list[int]] = {}
+    for entry in await rows(catalogue, LedgerEntry):
+        if entry["group_id"] > 1:
+            halves.setdefault((entry["group_id"], entry["line"]), []).append(entry["delta"])
+    assert len(halves) > WRITERS
+    assert all(len(deltas) == 2 and sum(deltas) == 0 for deltas in halves.values())
+
+
+async def _open_a_fourth_location(session: Any) -> None:
+    session.add(a_location(4))
 
 
 WRITER = """

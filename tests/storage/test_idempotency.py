@@ -23,7 +23,7 @@ from storage.changes import (
 from storage.database import Database
 from storage.errors import ErrorCode, InventoryError
 from storage.tables import IdempotencyRecord, LedgerEntry
-from tests.builders import a_change, a_group
+from tests.builders import a_change, a_group, a_transfer
 from tests.storage.reading import on_hand, rows, written
 
 
@@ -61,9 +61,18 @@ OTHER_REQUESTS = [
     once(a_change(quantity=AdjustQuantity(5)), a_change()),
     once(policy=Policy.KEEP_GOING),
     once(refuse_disabled=True),
+    once(a_transfer()),
     once(origin=Origin("test", principal="tests", note="another")),
     once(origin=Origin("another", principal="tests")),
 ]
+
+
+async def test_a_transfer_is_replayed_with_both_its_ends(catalogue: Database) -> None:
+    await apply(catalogue, a_group(a_change()))
+    group = once(a_transfer(quantity=4), a_transfer(quantity=9), policy=Policy.KEEP_GOING)
+    first = await apply(catalogue, group)
+    assert await apply(catalogue, group) == replace(first, replayed=True)
+    assert await on_hand(catalogue) == {(1, 1): 6, (1, 2): 4}
 
 
 async def test_another_request_under_a_used_key_is_refused(catalogue: Database) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from storage.changes import (
     QUANTITY_MAX,
     AdjustQuantity,
+    Arrival,
     Backorders,
     Change,
     ChangeGroup,
@@ -23,11 +24,12 @@ from storage.changes import (
     Policy,
     Refused,
     SetQuantity,
+    Transfer,
     is_price,
 )
 from storage.errors import ErrorCode
-from storage.planning import NO_LEVEL, Item, Level, LevelKey, Place, Plan, level_keys, lines_of, plan, step
-from tests.builders import a_change, a_group
+from storage.planning import NO_LEVEL, Item, Level, LevelKey, Place, Plan, level_keys, lines_of, move, plan, step
+from tests.builders import a_change, a_group, a_transfer
 
 LEVEL = Level(on_hand=5, version=3)
 ITEM = Item(1, "SKU-1", backorders="no", regular_price=Decimal(10))
@@ -263,6 +265,93 @@ def test_levels_are_named_once_and_in_one_order() -> None:
     assert level_keys(lines_of(group, ITEMS, PLACES)) == [(1, 1), (1, 2), (2, 1)]
 
 
+# Transfers
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "values", "result"),
+    [
+        (5, None, {"quantity": 5}, (0, 5)),
+        (5, -2, {"quantity": 1}, (4, -1)),  # what arrives never makes it worse
+        (5, 0, {"quantity": 6}, ErrorCode.INSUFFICIENT_STOCK),
+        (None, 0, {"quantity": 1}, ErrorCode.INSUFFICIENT_STOCK),
+        (5, 0, {"quantity": 0}, ErrorCode.INVALID_QUANTITY),
+        (5, 0, {"quantity": -1}, ErrorCode.INVALID_QUANTITY),
+        (5, 0, {"quantity": QUANTITY_MAX + 1}, ErrorCode.INVALID_QUANTITY),
+        (5, QUANTITY_MAX, {"quantity": 1}, ErrorCode.INVALID_QUANTITY),
+        (5, 0, {"quantity": 6, "expected_quantity": 9}, ErrorCode.STALE_QUANTITY),
+        (5, 0, {"quantity": 1, "expected_quantity": 0}, ErrorCode.STALE_QUANTITY),  # expected of the source
+        (5, 0, {"quantity": 1, "expected_quantity": 5, "expected_version": 3}, (4, 1)),
+        (5, 0, {"quantity": 6, "below_zero": True}, ErrorCode.INSUFFICIENT_STOCK),  # back-orders are not allowed
+    ],
+)
+def test_a_transfer_takes_from_the_source_what_it_gives_the_target(
+    source: int | None, target: int | None, values: Any, result: tuple[int, int] | ErrorCode
+) -> None:
+    moved = move(Level(source, version=3), Level(target, version=1), a_transfer(**values), ITEM)
+    if isinstance(moved, Refused):
+        assert moved.code == result
+    else:
+        assert tuple(level.on_hand for level in moved) == result
+        assert tuple(level.version for level in moved) == (4, 2)
+
+
+@pytest.mark.parametrize(("below_zero", "code"), [(False, ErrorCode.INSUFFICIENT_STOCK), (True, None)])
+def test_what_is_not_there_is_moved_only_to_take_something_back(below_zero: bool, code: ErrorCode | None) -> None:  # noqa: FBT001 (a table of examples)
+    item = ITEM._replace(backorders="yes")
+    moved = move(LEVEL, NO_LEVEL, a_transfer(quantity=6, below_zero=below_zero), item)
+    assert (moved.code if isinstance(moved, Refused) else None) == code
+
+
+@pytest.mark.parametrize("disabled", [0, 1])
+def test_a_transfer_may_be_refused_over_a_disabled_level(disabled: int) -> None:
+    ends = [LEVEL, LEVEL]
+    ends[disabled] = LEVEL._replace(disabled=True)
+    moved = move(ends[0], ends[1], a_transfer(), ITEM, refuse_disabled=True)
+    assert isinstance(moved, Refused)
+    assert moved.code == ErrorCode.ITEM_DISABLED
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [
+        (1, 2, None),
+        (1, 1, (ErrorCode.SAME_LOCATION, "target")),
+        (1, 3, (ErrorCode.LOCATION_INACTIVE, "target")),
+        (3, 1, (ErrorCode.LOCATION_INACTIVE, "source")),
+        (9, 1, (ErrorCode.LOCATION_NOT_FOUND, "source")),
+        (1, 9, (ErrorCode.LOCATION_NOT_FOUND, "target")),
+    ],
+)
+def test_a_transfer_goes_between_two_active_locations(source: int, target: int, expected: Any) -> None:
+    (outcome,) = planned(lenient(a_transfer(1, source, target)), {(1, 1): LEVEL}).outcomes
+    assert (outcome.error and (outcome.error.code, outcome.error.field)) == expected
+
+
+@pytest.mark.parametrize("allowed", [{1}, {2}])
+def test_a_key_of_some_locations_moves_only_between_these(allowed: set[int]) -> None:
+    origin = Origin("test", locations=frozenset(allowed))
+    (outcome,) = planned(lenient(a_transfer(), origin=origin), {(1, 1): LEVEL}).outcomes
+    assert outcome.error is not None
+    assert outcome.error.code == ErrorCode.LOCATION_FORBIDDEN
+
+
+def test_both_levels_of_a_transfer_are_named_in_the_one_order() -> None:
+    lines = lines_of(lenient(a_transfer(1, 2, 1), a_transfer(2, 1, 2)), ITEMS, PLACES)
+    assert level_keys(lines) == [(1, 1), (1, 2), (2, 1), (2, 2)]
+
+
+def test_the_halves_of_a_transfer_have_the_same_line_and_a_refused_one_has_no_half() -> None:
+    group = lenient(a_transfer(quantity=4), a_transfer(quantity=2), a_transfer(1, 2, 1, quantity=3))
+    result = planned(group, {(1, 1): LEVEL})
+    assert [(entry.line, entry.key, entry.delta) for entry in result.entries] == [
+        (0, (1, 1), -4), (0, (1, 2), 4), (2, (1, 2), -3), (2, (1, 1), 3),
+    ]  # fmt: skip
+    refused, accepted = result.outcomes[1:]
+    assert (refused.before, refused.after, refused.arrival) == (1, None, Arrival(2, 4))
+    assert (accepted.before, accepted.after, accepted.arrival) == (4, 1, Arrival(1, 1, 4, 5))
+
+
 # Groups
 
 UNREADABLE = Refused(ErrorCode.INVALID_LINE, "Invalid data format.")
@@ -332,7 +421,8 @@ expecting = st.builds(a_change, expected_quantity=quantities, expected_version=s
 flagged = st.builds(
     a_change, quantity=st.none(), backorders=st.sampled_from([None, *Backorders]), disabled=st.booleans()
 )
-groups = st.lists(st.one_of(changes, priced, expecting, flagged, st.just(UNREADABLE)), max_size=30)
+moves = st.builds(a_transfer, source=st.sampled_from([1, 2]), target=st.sampled_from([1, 2, 3]), quantity=quantities)
+groups = st.lists(st.one_of(changes, priced, expecting, flagged, moves, st.just(UNREADABLE)), max_size=30)
 
 
 @given(groups)
@@ -350,7 +440,7 @@ def test_the_deltas_of_a_level_sum_to_its_quantity_and_its_versions_count_its_en
 def test_a_line_is_refused_or_changes_something_or_changes_nothing(lines: list[Any]) -> None:
     result = planned(lenient(*lines))
     assert [outcome.index for outcome in result.outcomes] == list(range(len(lines)))
-    assert [o.index for o in result.outcomes if o.changed] == [entry.line for entry in result.entries]
+    assert [o.index for o in result.outcomes if o.changed] == list(dict.fromkeys(e.line for e in result.entries))
     assert not any(o.changed for o in result.outcomes if o.error)
 
 
@@ -372,6 +462,16 @@ def test_the_order_of_lines_on_different_levels_does_not_matter(lines: list[Any]
     while queues := [queue for queue in queues if queue]:
         shuffled.append(random.choice(queues).pop(0))
     assert planned(lenient(*shuffled)).levels == planned(lenient(*lines)).levels
+
+
+@given(groups)
+def test_a_transfer_conserves_what_there_is(lines: list[Any]) -> None:
+    moved = [index for index, line in enumerate(lines) if isinstance(line, Transfer)]
+    result = planned(lenient(*lines))
+    for index in moved:
+        deltas = [entry.delta for entry in result.entries if entry.line == index]
+        assert sum(deltas) == 0
+        assert len(deltas) in {0, 2}
 
 
 @given(groups)

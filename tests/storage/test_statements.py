@@ -13,7 +13,7 @@ from storage.changes import AdjustQuantity, ChangeGroup, Policy, SetQuantity
 from storage.database import Database
 from storage.tables import Location, Product
 from storage.upsert import insert_rows
-from tests.builders import EPOCH, a_change, a_group
+from tests.builders import EPOCH, a_change, a_group, a_transfer
 
 SIZES = (1, 50, 1_000)
 
@@ -82,6 +82,10 @@ async def test_a_group_takes_as_many_statements_whatever_its_size(catalogue: Dat
         for size in SIZES[1:]
     }
     assert set((await _counted(catalogue, mixed)).values()) == {8}
+
+    # transfers take as many, two levels a line
+    moves = {n: a_group(*(a_transfer(id_, 1, 4) for id_ in range(100, 100 + n))) for n in SIZES}
+    assert set((await _counted(catalogue, moves)).values()) == {7}
 
 
 async def test_an_idempotency_key_costs_two_statements_and_a_replay_takes_two(catalogue: Database) -> None:

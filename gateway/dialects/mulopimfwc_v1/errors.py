@@ -29,6 +29,9 @@ class Rendered:
     plugin_status: int | None = None
 
 
+_NOT_ASKED_HERE: Final = (ErrorCode.SAME_LOCATION, ErrorCode.GROUP_NOT_FOUND, ErrorCode.ALREADY_REVERSED)
+"""Refusals of what no route of this dialect can ask for."""
+
 RENDERED: Final[Mapping[ErrorCode, Rendered]] = {
     ErrorCode.ITEM_REQUIRED: Rendered("missing_product", 422, "Product ID or SKU is required.", 400),
     ErrorCode.LOCATION_REQUIRED: Rendered("missing_location", 422, "Location ID or slug is required.", 400),
@@ -60,6 +63,7 @@ RENDERED: Final[Mapping[ErrorCode, Rendered]] = {
     ),
     ErrorCode.INVALID_IDEMPOTENCY_KEY: Rendered("invalid_idempotency_key", 400),
     ErrorCode.IDEMPOTENCY_KEY_REUSED: Rendered("idempotency_key_reused", 422),
+    **dict.fromkeys(_NOT_ASKED_HERE, Rendered("invalid_request", 422)),
 }
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from storage.tables import Product
-from tests.builders import a_location, a_product
 from tests.schema.caller import Caller
+from tests.schema.mutations.stock import a_line, add, code, entries, on_hand
 
 UPDATE = """mutation($input: InventoryUpdateInput!) { inventoryUpdate(input: $input) {
-    result { index accepted changed before after version error { code } }
-    userErrors { code message field index currentOnHand currentVersion }
+    result { index accepted changed stockLevelId before after version error { code } }
+    userErrors { __typename code message field index
+        ... on StaleQuantityError { current currentVersion }
+        ... on InsufficientStockError { current currentVersion requested } }
     dryRun replayed
     stockLevel { id onHand version regularPrice salePrice backorders disabled
         product { databaseId onHand } location { slug } }
@@ -22,44 +22,9 @@ UPDATE = """mutation($input: InventoryUpdateInput!) { inventoryUpdate(input: $in
 SYNC = """mutation($input: InventoryBulkSyncInput!) { inventoryBulkSync(input: $input) {
     succeeded failed dryRun replayed
     results { index accepted changed before after version error { code field } }
-    userErrors { code field index currentOnHand }
+    userErrors { code field index ... on GroupRejectedError { refused } }
     stockLevels { id onHand product { databaseId } }
     changeGroup { reason entries { line delta after } } } }"""
-
-
-@pytest.fixture(scope="session")
-def stock(new_caller: Callable[..., Caller]) -> Caller:
-    """Three locations, the third inactive."""
-
-    async def load(session: Any) -> None:
-        session.add_all([a_location(1), a_location(2), a_location(3, active=False)])
-
-    return new_caller(load)
-
-
-_numbers = itertools.count(1)
-
-
-@pytest.fixture
-def item(stock: Caller) -> int:
-    """A new product of 10.00 that was never stocked: every test has its own."""
-    return add(stock)
-
-
-def add(stock: Caller, **values: Any) -> int:
-    """Another product."""
-    number = next(_numbers)
-
-    async def insert(session: Any) -> None:
-        session.add(a_product(number, **{"regular_price": 10, **values}))
-
-    stock.runner.run(stock.database.transact(insert))
-    return number
-
-
-def a_line(item: int, location: int = 1, **change: Any) -> dict[str, Any]:
-    """A change of this item."""
-    return {"product": {"id": str(item)}, "location": {"id": str(location)}, **change}
 
 
 def update(stock: Caller, item: int, location: int = 1, *, visible: Any = None, **change: Any) -> Any:
@@ -72,24 +37,6 @@ def sync(stock: Caller, *lines: Any, visible: Any = None, **values: Any) -> Any:
     return stock.data(SYNC, visible, input={"items": list(lines), **values})["inventoryBulkSync"]
 
 
-def on_hand(stock: Caller, item: int, location: int = 1) -> int | None:
-    query = "query($id: ID!, $at: ID!) { product(id: $id) { stockLevels(locations: [{id: $at}]) { onHand } } }"
-    levels = stock.data(query, id=item, at=location)["product"]["stockLevels"]
-    return levels[0]["onHand"] if levels else None
-
-
-def entries(stock: Caller, item: int) -> int:
-    query = "query($id: ID!) { stockChanges(filter: {productIds: [$id]}) { totalCount } }"
-    return stock.data(query, id=item)["stockChanges"]["totalCount"]
-
-
-def code(payload: Any) -> str | None:
-    """Of the only refusal, if there is one."""
-    codes = [error["code"] for error in payload["userErrors"]]
-    assert len(codes) <= 1
-    return codes[0] if codes else None
-
-
 # One line
 
 
@@ -98,7 +45,8 @@ def test_an_update_tells_what_it_did_and_gives_back_what_it_wrote(stock: Caller,
     payload = update(stock, item, onHand=7, salePrice="9.5", reason="COUNT", note="by hand", reference="#1")
     assert payload == {
         "result": {
-            "index": 0, "accepted": True, "changed": True, "before": None, "after": 7, "version": 1, "error": None,
+            "index": 0, "accepted": True, "changed": True, "stockLevelId": f"gid://stockgate/StockLevel/{item}-1",
+            "before": None, "after": 7, "version": 1, "error": None,
         },
         "userErrors": [],
         "dryRun": False,
@@ -200,7 +148,8 @@ def test_a_refusal_names_its_reason_and_the_input_field(stock: Caller, item: int
 def test_a_refusal_over_a_quantity_tells_the_current_one(stock: Caller, item: int, change: Any) -> None:
     update(stock, item, onHand=5)
     [error] = update(stock, item, **change)["userErrors"]
-    assert (error["currentOnHand"], error["currentVersion"]) == (5, 1)
+    assert (error["current"], error["currentVersion"]) == (5, 1)
+    assert error.get("requested") == change.get("adjust")
 
 
 def test_a_key_that_names_nothing_is_refused(stock: Caller, item: int) -> None:
