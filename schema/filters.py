@@ -80,6 +80,7 @@ class ProductFilter:
     updated_after: datetime | None = strawberry.field(default=NOT_GIVEN, description="Changed after this time.")
     changed_since_sequence: int | None = strawberry.field(
         default=NOT_GIVEN,
+        metadata={EXACT: True},
         description="Changed after this sequence of the change feed, itself or its stock.",
     )
 
@@ -99,6 +100,7 @@ class LocationFilter:
     updated_after: datetime | None = strawberry.field(default=NOT_GIVEN, description="Changed after this time.")
     changed_since_sequence: int | None = strawberry.field(
         default=NOT_GIVEN,
+        metadata={EXACT: True},
         description="Changed after this sequence of the change feed, itself or its stock.",
     )
 
