@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "STOCKGATE_"
 _TEST_PREFIX = f"{PREFIX}TEST_"
+BUILD_VARIABLES = frozenset({f"{PREFIX}CONSOLE_BUILD"})  # read at installation, see scripts/build_graphiql.py
 
 
 class UnknownSettingError(Exception):
@@ -54,7 +55,7 @@ class Settings(BaseSettings):
     query_aliases_max: int = Field(100, ge=0, description="Most aliases in a GraphQL document, fragments expanded.")
     query_root_fields_max: int = Field(50, ge=1, description="Most root fields of an operation: each is a statement.")
     query_directives_max: int = Field(50, ge=0, description="Most directives in a GraphQL document.")
-    query_cost_max: int = Field(20_000, ge=1, description="Most points that one operation may cost.")
+    query_cost_max: int = Field(50_000, ge=1, description="Most points that one operation may cost.")
     cost_per_minute: int = Field(
         10_000_000, ge=0, description="Points an API key may spend per minute and process; 0 is unlimited."
     )
@@ -86,6 +87,13 @@ class Settings(BaseSettings):
     )
     log_webhooks: bool = Field(default=False, description="Whether incoming webhooks are logged, one JSON line each.")
     webhook_log_directory: Path = Field(Path("logs"), description="Folder of the webhook log files.")
+    console: Literal["auto", "on", "off"] = Field(
+        "auto", description="GraphiQL at /graphql and /console: on, off, or auto: on in development mode."
+    )
+    console_key: SecretStr = Field(
+        SecretStr(""),
+        description="API key that GraphiQL fills in for browsers on this machine; `serve --demo` sets it to its own.",
+    )
 
 
 def load() -> Settings:
@@ -93,7 +101,7 @@ def load() -> Settings:
 
     Raises UnknownSettingError for a variable that names no setting, pydantic.ValidationError for a bad value.
     """
-    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields} | BUILD_VARIABLES
     for variable in os.environ:
         if (
             variable.upper().startswith(PREFIX)

@@ -22,11 +22,16 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def _remember_nothing() -> None:
+    """For transports that remember no tokens."""
+
+
 @dataclass(slots=True)
 class Context:
     """The database, and who asks. `make_origin()` is the origin of the changes the caller asks for.
 
     `now` is the time of the operation, which `clock` tells once for all of it.
+    `forget_tokens()` is called when a token is no longer what its transport may remember of it.
     """
 
     database: Database
@@ -34,6 +39,7 @@ class Context:
     make_origin: Callable[[], Origin]
     bulk_items_max: int = 1000
     clock: Callable[[], datetime] = _now
+    forget_tokens: Callable[[], None] = _remember_nothing
     operation: Operation = field(init=False, repr=False)
     variables: VariableValues = field(init=False, repr=False)
     now: datetime = field(init=False)

@@ -12,7 +12,7 @@ from graphql import GraphQLError
 from strawberry.utils.str_converters import to_camel_case
 
 from storage import changes
-from storage.changes import Outcome
+from storage.changes import Outcome, Refused
 from storage.errors import ErrorCode, InventoryError
 
 BAD_USER_INPUT = "BAD_USER_INPUT"
@@ -43,6 +43,12 @@ RENDERED = {
     ErrorCode.GROUP_REJECTED: "So many lines were refused that none was written; their errors follow.",
     ErrorCode.GROUP_NOT_FOUND: "There is no such change group.",
     ErrorCode.ALREADY_REVERSED: "The change group was taken back before; it can be once.",
+    ErrorCode.INVALID_VALUE: "The value does not fit its field, or the rest of its line.",
+    ErrorCode.NOT_UNIQUE: "Another product or location has this SKU, GTIN, slug or code.",
+    ErrorCode.LOCATION_IS_DEFAULT: "The default location cannot be archived: make another the default first.",
+    ErrorCode.STOCK_LEFT: "The location has stock: say where it shall go.",
+    ErrorCode.KEY_NOT_FOUND: "There is no such API key or webhook secret, or none that is still valid.",
+    ErrorCode.NOT_GRANTED: "An API key cannot give another what it does not have itself.",
     ErrorCode.INVALID_IDEMPOTENCY_KEY: "An idempotency key is 1 to 255 printable characters.",
     ErrorCode.IDEMPOTENCY_KEY_REUSED: "The idempotency key was used before with another request.",
 }
@@ -110,6 +116,14 @@ class AlreadyReversedError(UserError):
     reversed_by: strawberry.ID = strawberry.field(description="The node id of the change group that took it back.")
 
 
+@strawberry.type(description="A location that is to be archived has stock: give `transferTo`, and it moves there.")
+class StockLeftError(UserError):
+    """STOCK_LEFT."""
+
+    levels: int = strawberry.field(description="How many stock levels are not zero there.")
+    units: float = strawberry.field(description="How many units these are, those below zero counted as owed.")
+
+
 ERROR_TYPES: Final = (
     PlainError,
     StaleQuantityError,
@@ -117,6 +131,7 @@ ERROR_TYPES: Final = (
     ItemAmbiguousError,
     GroupRejectedError,
     AlreadyReversedError,
+    StockLeftError,
 )
 """The members of UserError."""
 
@@ -131,11 +146,12 @@ class Wording:
     def path(self, name: str | None, index: int | None = None) -> str | None:
         """Where in the input a field of the core is: `lines[3].quantity`."""
         line = f"{self.lines}[{index}]" if self.lines is not None and index is not None else None
-        given = name and (self.names.get(name) or _NAMES.get(name) or to_camel_case(name))
+        names = self.names if index is None else {**_LINE_NAMES, **self.names}
+        given = name and names.get(name, to_camel_case(name))
         return ".".join(part for part in (line, given) if part) or None
 
 
-_NAMES: Final = {"id": "product.id", "sku": "product.sku", "gtin": "product.gtin"}
+_LINE_NAMES: Final = {"id": "product.id", "sku": "product.sku", "gtin": "product.gtin"}
 
 
 def gid(type_name: str, *parts: int) -> strawberry.ID:
@@ -145,14 +161,16 @@ def gid(type_name: str, *parts: int) -> strawberry.ID:
 
 def of_outcome(outcome: Outcome, wording: Wording) -> UserError | None:
     """The refusal of one line, if it was refused."""
-    refused = outcome.error
-    if refused is None:
-        return None
+    return None if outcome.error is None else of_refused(outcome.error, wording, outcome.index)
+
+
+def of_refused(refused: Refused, wording: Wording = Wording(), index: int | None = None) -> UserError:
+    """A refusal by the rules, of one line or of what has no lines."""
     told: dict[str, Any] = {
         "code": UserErrorCode[refused.code.name],
         "message": refused.message,
-        "field": wording.path(refused.field, outcome.index),
-        "index": outcome.index,
+        "field": wording.path(refused.field, index),
+        "index": index,
     }
     current: dict[str, Any] = {
         "current": refused.current_quantity or 0,
@@ -164,8 +182,7 @@ def of_outcome(outcome: Outcome, wording: Wording) -> UserError | None:
         case ErrorCode.INSUFFICIENT_STOCK:
             return InsufficientStockError(**told, **current, requested=refused.requested)
         case ErrorCode.ITEM_AMBIGUOUS:
-            candidates = [gid("Product", id_) for id_ in refused.candidates]
-            return ItemAmbiguousError(**told, candidates=candidates)
+            return ItemAmbiguousError(**told, candidates=[gid("Product", id_) for id_ in refused.candidates])
     return PlainError(**told)
 
 
@@ -181,6 +198,8 @@ def of_error(error: InventoryError, wording: Wording = Wording()) -> UserError:
         return GroupRejectedError(**told, refused=sum(outcome.error is not None for outcome in error.outcomes))
     if isinstance(error, changes.AlreadyReversedError):
         return AlreadyReversedError(**told, reversed_by=gid("StockChangeGroup", error.by))
+    if isinstance(error, changes.StockLeftError):
+        return StockLeftError(**told, levels=error.levels, units=error.units)
     return PlainError(**told)
 
 

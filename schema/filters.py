@@ -21,7 +21,7 @@ class IntRange:
 
 
 @strawberry.input(description="One attribute, as the product has it: both texts are compared exactly.")
-class AttributeInput:
+class AttributeFilter:
     """Compared with elements of `attributes`."""
 
     name: str = strawberry.field(description="What is told: `size`.")
@@ -47,7 +47,7 @@ class ProductFilter:
     ids: list[strawberry.ID] | None = strawberry.field(default=NOT_GIVEN, description="These node ids or databaseIds.")
     type: ProductType | None = strawberry.field(default=NOT_GIVEN, description="Of this type.")
     status: ProductStatus | None = strawberry.field(default=NOT_GIVEN, description="Of this status.")
-    attributes: list[AttributeInput] | None = strawberry.field(
+    attributes: list[AttributeFilter] | None = strawberry.field(
         default=NOT_GIVEN, description="With all of these attributes."
     )
     locations: list[LocationKeyInput] | None = strawberry.field(

@@ -46,7 +46,7 @@ class Limits:
     root_fields: int = 50
     directives: int = 50
     definitions: int = 100
-    cost: int = 20_000
+    cost: int = 50_000
 
 
 DEFAULT: Final = Limits()

@@ -1,4 +1,4 @@
-"""API keys and webhook secrets: issue, verify, revoke. Only hashes are stored."""
+"""API keys and webhook secrets: issue, verify, rotate, revoke. Only hashes are stored."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import secrets
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -191,6 +191,44 @@ async def origins(session: AsyncSession) -> set[str]:
 async def revoke_api_key(session: AsyncSession, key_id: int) -> bool:
     """Make an API key invalid from now on. False when there is no such key; revoking twice is harmless."""
     row = await session.get(ApiKey, key_id)
+    if row is None:
+        return False
+    row.revoked_at = row.revoked_at or datetime.now(UTC)
+    await session.flush()
+    return True
+
+
+async def rotate_api_key(session: AsyncSession, key_id: int, *, overlap: timedelta) -> Issued | None:
+    """A new key with the same settings; the old one stays valid for the overlap, and no longer than it would have been.
+
+    None when there is no such key that is still valid.
+    """
+    old = (await session.execute(select(ApiKey).where(col(ApiKey.id) == key_id).with_for_update())).scalar_one_or_none()
+    now = datetime.now(UTC)
+    if old is None or old.revoked_at is not None or (old.expires_at is not None and old.expires_at <= now):
+        return None
+    issued = await issue_api_key(
+        session,
+        old.name,
+        [Scope(scope) for scope in old.scopes],
+        location_ids=old.location_ids,
+        expires_at=old.expires_at,
+        visibility=Visibility(old.visibility),
+        cap=old.cap,
+        origins=old.origins,
+        cost_per_minute=old.cost_per_minute,
+    )
+    if overlap:
+        old.expires_at = min(now + overlap, old.expires_at or datetime.max.replace(tzinfo=UTC))
+    else:
+        old.revoked_at = now
+    await session.flush()
+    return issued
+
+
+async def revoke_webhook_secret(session: AsyncSession, secret_id: int) -> bool:
+    """Make a webhook secret invalid from now on. False when there is no such secret; revoking twice is harmless."""
+    row = await session.get(WebhookSecret, secret_id)
     if row is None:
         return False
     row.revoked_at = row.revoked_at or datetime.now(UTC)

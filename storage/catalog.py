@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel, col
 
 from storage import change_feed, inventory
-from storage.catalog_document import CatalogError, Reading, read
+from storage.catalog_document import CatalogError, Problem, Reading, read
 from storage.catalog_lock import count_on, hold, largest_id
-from storage.catalog_planning import Planned, Values, plan_catalog
+from storage.catalog_planning import CatalogPlan, Planned, Values, plan_catalog
 from storage.catalog_stock import StockLine, counted, refusals, rehearse, stock_group, stock_lines
 from storage.changes import GroupRejectedError, Origin, gtin14, sku_key
 from storage.json_rows import among, json_text
@@ -45,6 +45,14 @@ class Imported:
     stock: Counts
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What became of one row of a document: `became` is created, updated or unchanged."""
+
+    id: int
+    became: str
+
+
 async def import_catalog(session: AsyncSession, document: object, *, origin: Origin = _ORIGIN) -> Imported:
     """Make the catalogue say what the document says of it; what the document does not mention stays as it is.
 
@@ -53,11 +61,46 @@ async def import_catalog(session: AsyncSession, document: object, *, origin: Ori
     Raises CatalogError with everything that is wrong with the document; then nothing was written.
     """
     reading = read(document)
-    await hold(session, Location, Product)
-    plan = plan_catalog(reading, await _locations(session), await _products(session, reading))
+    plan = await _plan(session, reading)
     lines = stock_lines(reading, plan)
     if plan.problems:
         raise CatalogError([*plan.problems, *rehearse(lines, plan, await _levels(session, lines))])
+    await _write_plan(session, plan)
+    try:
+        applied = await inventory.apply(session, stock_group(lines, origin))
+    except GroupRejectedError as error:
+        raise CatalogError(refusals(lines, error.outcomes)) from None
+    return Imported(
+        _counts(map(_became, plan.locations)), _counts(map(_became, plan.products)), _counts(counted(applied))
+    )
+
+
+Check = Callable[[CatalogPlan], Iterable[Problem]]
+
+
+async def write_rows(
+    session: AsyncSession, document: Mapping[str, Any], *, check: Check | None = None
+) -> dict[str, Row]:
+    """Write the locations and products of a document, and say what became of its rows, by their places.
+
+    `check` may find more problems. Raises CatalogError with everything that is wrong; then nothing was written.
+    """
+    plan = await _plan(session, read(document))
+    if check is not None:
+        plan.problems += check(plan)
+    if plan.problems:
+        raise CatalogError(plan.problems)
+    await _write_plan(session, plan)
+    named = [item for item in (*plan.locations, *plan.products) if item.row is not None]
+    return {item.place: Row(item.id or 0, _became(item)) for item in named}
+
+
+async def _plan(session: AsyncSession, reading: Reading) -> CatalogPlan:
+    await hold(session, Location, Product)
+    return plan_catalog(reading, await _locations(session), await _products(session, reading))
+
+
+async def _write_plan(session: AsyncSession, plan: CatalogPlan) -> None:
     now = datetime.now(UTC)
     await _write_locations(session, plan.locations, now)
     await _write_products(session, plan.products, now)
@@ -66,13 +109,6 @@ async def import_catalog(session: AsyncSession, document: object, *, origin: Ori
     )
     await change_feed.record_catalog(session, products=_written(plan.products, trashed=True), deleted=True)
     await count_on(session, Location, Product)
-    try:
-        applied = await inventory.apply(session, stock_group(lines, origin))
-    except GroupRejectedError as error:
-        raise CatalogError(refusals(lines, error.outcomes)) from None
-    return Imported(
-        _counts(map(_became, plan.locations)), _counts(map(_became, plan.products)), _counts(counted(applied))
-    )
 
 
 async def _locations(session: AsyncSession) -> list[Values]:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from storage.catalog_rows import LocationRow, ProductRow, Row, StockRow
 from storage.changes import sku_key
+from storage.errors import ErrorCode
 from storage.slugs import slug_of
 
 
@@ -21,6 +22,7 @@ class Problem:
 
     place: str
     message: str
+    code: ErrorCode = ErrorCode.INVALID_VALUE
 
     def __str__(self) -> str:
         return f"{self.place}: {self.message}" if self.place else self.message

@@ -9,6 +9,7 @@ from typing import Any, Final
 from storage.catalog_document import Placed, Problem, Reading
 from storage.catalog_rows import LocationRow, ProductRow, Row
 from storage.changes import gtin14, sku_key
+from storage.errors import ErrorCode
 
 Values = dict[str, Any]
 """A row of the database, by column."""
@@ -84,6 +85,10 @@ def _plan_locations(
             problems += _missing(row, place)
         if _take(item, place, row, problems):
             item.after.update(_given(row))
+            if item.after.get("archived_at") and item.after["active"]:
+                item.after["archived_at"] = None  # whoever opens it again wants it back
+            if item.after.get("archived_at") and item.after["is_default"]:
+                problems.append(Problem(f"{place}.is_default", "is for no archived location: make it active, too"))
     problems += _clashes(planned, {"slug": "slug", "code": "code"}, "is also that of {}")
     problems += _clashes(planned, {"is_default": "is_default"}, "can be true for one only: {} is the default, too")
     return planned
@@ -167,7 +172,8 @@ def _find_parents(planned: Sequence[Planned], unread: set[int | str], problems: 
             parent = (by_id if column == "parent_id" else by_sku).get(key)
             if parent is None:
                 if key not in unread:
-                    problems.append(Problem(f"{item.place}.{column}", f"there is no product {named}"))
+                    message = f"there is no product {named}"
+                    problems.append(Problem(f"{item.place}.{column}", message, ErrorCode.ITEM_NOT_FOUND))
             elif len(asked) > 1 and item.parent is not parent and column == "parent_sku":
                 problems.append(Problem(f"{item.place}.{column}", "names another product than parent_id"))
             else:
@@ -220,4 +226,4 @@ def _clashes(planned: Iterable[Planned], columns: Mapping[str, str], message: st
             if value := item.after[column]:
                 owner = owners.setdefault(value, item)
                 if owner is not item:
-                    yield Problem(f"{item.place}.{shown}", message.format(owner.place))
+                    yield Problem(f"{item.place}.{shown}", message.format(owner.place), ErrorCode.NOT_UNIQUE)

@@ -251,6 +251,15 @@ class AlreadyReversedError(InventoryError):
         self.by = by
 
 
+class StockLeftError(InventoryError):
+    """A location cannot be archived: so many of its levels are not zero, and come to so many units."""
+
+    def __init__(self, levels: int, units: int) -> None:
+        message = f"There are {units} units left here, of {levels} products. Say where they shall go."
+        super().__init__(ErrorCode.STOCK_LEFT, message, "transfer_to")
+        self.levels, self.units = levels, units
+
+
 def sku_key(sku: str) -> str:
     """The form in which SKUs, names and slugs compare: case is ignored, nothing is trimmed."""
     return sku.casefold()

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Final
@@ -20,14 +18,19 @@ _AT: Final[ContextVar[float | None]] = ContextVar("deadline", default=None)
 """On the event loop's clock."""
 
 
-@contextmanager
-def within(seconds: float) -> Iterator[None]:
-    """Everything in this block is wanted in so many seconds from now; 0 is without end."""
-    token = _AT.set(asyncio.get_running_loop().time() + seconds if seconds else None)
-    try:
-        yield
-    finally:
-        _AT.reset(token)
+class within:  # noqa: N801 (it reads as a verb: `with deadline.within(30):`)
+    """Everything in this block is asked for by so many seconds from now; 0 is without end."""
+
+    __slots__ = ("_seconds", "_token")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def __enter__(self) -> None:
+        self._token = _AT.set(asyncio.get_running_loop().time() + self._seconds if self._seconds else None)
+
+    def __exit__(self, *_error: object) -> None:
+        _AT.reset(self._token)
 
 
 def left() -> float:

@@ -22,7 +22,7 @@ from storage.changes import (
 )
 from storage.json_rows import json_text, rows_from
 from storage.planning import Level, LevelKey, Plan, level_keys, lines_of, plan
-from storage.tables import LedgerEntry, StockChangeGroup, StockLevel
+from storage.tables import LedgerEntry, Location, StockChangeGroup, StockLevel
 from storage.upsert import insert_missing, insert_rows, table_of, upsert_rows
 
 _LEVEL_KEY: Final = ("product_id", "location_id")
@@ -45,7 +45,10 @@ async def apply(session: AsyncSession, group: ChangeGroup) -> Applied:
     items = await keys.resolve_items(session, item_keys)
     places = await keys.resolve_locations(session, location_keys)
     lines = lines_of(group, items, places)
-    before = await _lock(session, level_keys(lines))
+    before, closed = await _lock(session, level_keys(lines))
+    if closed:  # since the locations were looked up
+        places = {key: place._replace(active=place.active and place.id not in closed) for key, place in places.items()}
+        lines = lines_of(group, items, places)
     planned = plan(group, lines, before)
     group_id = await _write(session, group, planned)
     await _drop_blanks(session, [key for key in before if key not in planned.levels and not before[key].version])
@@ -76,11 +79,13 @@ def _keys_of(group: ChangeGroup) -> tuple[set[ItemKey], set[LocationKey]]:
 
 
 _level: Final = table_of(StockLevel).c
+_location: Final = table_of(Location).c
 _named: Final = select(*rows_from("named", dict.fromkeys(_LEVEL_KEY, BigInteger())).values()).subquery("named")
 _is_named: Final = and_(_level.product_id == _named.c.product_id, _level.location_id == _named.c.location_id)
 _LOCK: Final = (
-    select(*(_level[name] for name in _LEVEL_COLUMNS))
+    select(*(_level[name] for name in _LEVEL_COLUMNS), _location.active)
     .join(_named, _is_named)
+    .join(table_of(Location), _location.id == _level.location_id)
     .order_by(_level.product_id, _level.location_id)
     .with_for_update(of=table_of(StockLevel))
 )
@@ -89,19 +94,20 @@ _DROP_BLANKS: Final = delete(table_of(StockLevel)).where(
 )
 
 
-async def _lock(session: AsyncSession, named: Sequence[LevelKey]) -> Mapping[LevelKey, Level]:
-    """The levels as they are, locked until the transaction ends.
+async def _lock(session: AsyncSession, named: Sequence[LevelKey]) -> tuple[Mapping[LevelKey, Level], set[int]]:
+    """The levels as they are, locked until the transaction ends; and the locations among theirs that are inactive.
 
     A level that does not exist is inserted first, blank, at version 0, so that there is something to lock: two writers
     of a new level queue on it. Levels are named in one order by everybody, so groups that name the same ones in any
-    order do not deadlock. On SQLite the transaction holds the only write lock already; the statements are the same.
+    order do not deadlock. Who archives a location locks all levels out, so that whoever waited for that sees here that
+    it is closed. On SQLite the transaction holds the only write lock already; the statements are the same.
     """
     if not named:
-        return {}
+        return {}, set()
     blank = {"disabled": False, "version": 0, "updated_at": datetime.now(UTC)}
     await insert_missing(session, StockLevel, named, key=_LEVEL_KEY, columns=_LEVEL_KEY, shared=blank)
     rows = (await session.execute(_LOCK, {"named": json_text(named)})).all()
-    return {(row[0], row[1]): Level(*row[2:]) for row in rows}
+    return {(row[0], row[1]): Level(*row[2:-1]) for row in rows}, {row[1] for row in rows if not row[-1]}
 
 
 async def _drop_blanks(session: AsyncSession, unused: Sequence[LevelKey]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import and_, exists, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.changes import ID_MAX, ItemKey, LocationKey, Refused, gtin14, is_storable, sku_key
@@ -30,6 +30,8 @@ _ITEM: Final = (_product.id, _product.sku, _product.backorders, _product.regular
 """The columns of an Item, in its order."""
 
 _IS_KEPT: Final = _product.status != "trash"
+CARRIES_STOCK: Final = and_(_IS_KEPT, not_(_has_variations))
+"""Of a row of the table of products: whether the write path would change its stock."""
 _ITEMS_BY: Final[dict[str, Any]] = {
     "id": select(_product.id, *_ITEM).where(_IS_KEPT, among(_product.id, "keys")),
     "sku": select(_product.sku_key, *_ITEM).where(

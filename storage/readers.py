@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL
 
 BUSY_TIMEOUT_MS: Final = 30_000
 _CONNECTIONS: Final = 4
-_STEPS: Final = 50_000  # of SQLite's machine, between two looks at whether a statement is still wanted
+_PATIENCE_S: Final = 0.01
 SQLITE_PRAGMAS: Final = (
     f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
     "PRAGMA journal_mode=WAL",
@@ -42,7 +42,6 @@ class SqliteReader:
         self._idle: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
         self._opened: list[aiosqlite.Connection] = []
         self._opening = asyncio.Lock()
-        self._unwanted: set[aiosqlite.Connection] = set()
         self._stopping: set[asyncio.Task[None]] = set()
 
     async def fetch_text(self, sql: str, values: Sequence[Any]) -> str | None:
@@ -61,10 +60,15 @@ class SqliteReader:
         return rows[0][0] if rows else None
 
     async def _stop(self, connection: aiosqlite.Connection) -> None:
-        """End a statement that nobody waits for, wherever its thread is with it, and give the connection back."""
-        self._unwanted.add(connection)
-        await connection.execute_fetchall("SELECT 1")  # the thread gets to it when the statement has ended
-        self._unwanted.discard(connection)
+        """End a statement that nobody waits for, and give the connection back.
+
+        Only what runs can be interrupted, and the thread may not have begun: so again and again until it got further.
+        """
+        behind = asyncio.ensure_future(connection.execute_fetchall("SELECT 1"))
+        while not behind.done():
+            await connection.interrupt()
+            await asyncio.wait([behind], timeout=_PATIENCE_S)
+        behind.exception()  # interrupted itself, maybe
         self._idle.put_nowait(connection)
 
     async def _take(self) -> aiosqlite.Connection:
@@ -78,7 +82,6 @@ class SqliteReader:
         connection = await aiosqlite.connect(self._path, isolation_level=None, cached_statements=512)
         for pragma in (*SQLITE_PRAGMAS, "PRAGMA query_only=ON"):
             await connection.execute_fetchall(pragma)
-        await connection.set_progress_handler(lambda: connection in self._unwanted, _STEPS)
         self._opened.append(connection)
         return connection
 

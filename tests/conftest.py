@@ -26,6 +26,15 @@ from tests.builders import a_location, a_product
 
 ENGINES = ("sqlite", "postgresql")
 
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """At the end: where tests left something to look at."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "artefact":
+                terminalreporter.write_line(f"Left by {report.nodeid}: {value}")
+
+
 _FOLDER = "STOCKGATE_TEST_FOLDER"  # of one run: its processes inherit it
 _UNHURRIED = ("fsync", "synchronous_commit", "full_page_writes")  # what makes a server survive a power cut
 

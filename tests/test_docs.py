@@ -7,13 +7,8 @@ import json
 import os
 import re
 import secrets
-import signal
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,7 +21,8 @@ from starlette.routing import Route
 from gateway.cli.inspection import shown
 from gateway.dialects import DIALECTS
 from gateway.dialects.dialect import Dialect
-from gateway.settings import PREFIX, Settings
+from gateway.settings import BUILD_VARIABLES, PREFIX, Settings
+from tests.serving import Demo, environment, serving_demo
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -35,62 +31,11 @@ _SERVE = "scripts/serve --demo\n"
 _POSTGRES_URL = "postgresql://stockgate:secret@db.example/stockgate"
 
 
-@dataclass
-class Demo:
-    """A running `stockgate serve --demo`, and what it printed."""
-
-    folder: Path
-    greeting: str
-
-    @property
-    def base(self) -> str:
-        """Where it serves."""
-        return re.search(r"GraphQL +(http://\S+)/graphql", self.greeting)[1]  # type: ignore[index]
-
-    @property
-    def key(self) -> str:
-        """The key it printed."""
-        return re.search(r"API key +(sgk_\S+)", self.greeting)[1]  # type: ignore[index]
-
-    @property
-    def examples(self) -> list[str]:
-        """The commands it printed, whole."""
-        return re.findall(r"^curl (?:.*\\\n)*.*$", self.greeting, re.MULTILINE)
-
-
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     folder = tmp_path_factory.mktemp("demo")
     with serving_demo(folder) as demo:
         yield demo
-
-
-@contextmanager
-def serving_demo(folder: Path) -> Iterator[Demo]:
-    """`stockgate serve --demo`, started in a folder and ready; stopped at the end."""
-    log = folder / f"out-{secrets.token_hex(3)}.txt"
-    with log.open("w") as out:
-        command = [str(Path(sys.executable).with_name("stockgate")), "serve", "--demo", "--port", "0"]
-        process = subprocess.Popen(command, cwd=folder, stdout=out, env=environment())
-    try:
-        for _ in range(600):
-            greeting = log.read_text()
-            if len(re.findall(r"-d '.*'$", greeting, re.MULTILINE)) == 2:
-                break
-            assert process.poll() is None, "stockgate serve --demo ended"
-            time.sleep(0.05)
-        else:
-            raise AssertionError("stockgate serve --demo did not get ready in 30 s")
-        yield Demo(folder, greeting)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(20)
-
-
-def environment(**more: str) -> dict[str, str]:
-    """The environment of a user who has set nothing."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    return {**clean, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", **more}
 
 
 def run(command: str, folder: Path, **variables: str) -> str:
@@ -203,4 +148,4 @@ def test_every_route_and_code_of_a_dialect_has_its_line_in_its_readme(dialect: D
 
 def test_the_readme_names_no_setting_that_does_not_exist() -> None:
     named = set(re.findall(rf"{PREFIX}[A-Z_]+", README)) - {PREFIX}
-    assert named <= {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    assert named <= {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | BUILD_VARIABLES

@@ -20,16 +20,17 @@ CATALOG: Final = Path(__file__).with_name("demo_catalog.json")
 SKU: Final = "RIDGE-42"
 LOCATION: Final = "lviv-rynok"
 _KEY_NAME: Final = "stockgate serve --demo"
+_CONSOLE: Final = "\n            Open it in a browser: GraphiQL is there, with examples."
 
 
-async def set_up(database: Database, base: str, mode: str) -> str:
-    """Fill the database if it is empty, issue a fresh key, and return the greeting.
+async def set_up(database: Database) -> str:
+    """Fill the database if it is empty, and issue a fresh key.
 
     Only a key's hash is kept, so the key of an earlier start cannot be shown again: it is revoked for a new one.
     """
     await database.transact(_fill)
     issued = await database.transact(_issue_key)
-    return _greeting(base, issued.token, str(database.url.database), mode)
+    return issued.token
 
 
 async def _fill(session: AsyncSession) -> None:
@@ -45,13 +46,14 @@ async def _issue_key(session: AsyncSession) -> Issued:
     return await access.issue_api_key(session, _KEY_NAME, [Scope.READ, Scope.WRITE])
 
 
-def _greeting(base: str, token: str, database: str, mode: str) -> str:
+def greeting(base: str, token: str, database: str, mode: str, *, console: bool) -> str:
+    """What is printed when the demo is ready. `console`: whether GraphiQL is served."""
     rest = f"{base}/wp-json/mulopimfwc/v1"
     query = '{ product(sku: "%s") { name onHand stockLevels { location { slug } onHand } } }' % SKU  # noqa: UP031 (braces)
     return f"""
 Stockgate is ready.
 
-  GraphQL   {base}/graphql
+  GraphQL   {base}/graphql{_CONSOLE if console else ""}
   REST      {rest}
   API key   {token}
             It may read and write. Every start with --demo makes a new one.

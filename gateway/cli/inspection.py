@@ -36,7 +36,7 @@ def shown(value: Any) -> str:
     from pydantic import SecretStr
 
     if isinstance(value, SecretStr):
-        return _masked(value.get_secret_value())
+        return _masked(value.get_secret_value()) if value.get_secret_value() else "(empty)"
     return json.dumps(value) if isinstance(value, bool | list) else str(value) or "(empty)"
 
 

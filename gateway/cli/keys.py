@@ -1,4 +1,4 @@
-"""Commands that issue, list and revoke API keys and webhook secrets."""
+"""Commands that issue, list, rotate and revoke API keys and webhook secrets."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class KeyScope(StrEnum):
     """The scopes an API key may have."""
 
     READ = "read"
+    STOREFRONT = "storefront"
     WRITE = "write"
     ADMIN = "admin"
 
@@ -37,7 +38,10 @@ def create_key(
     name: Name,
     scope: Annotated[
         list[KeyScope] | None,
-        typer.Option(help="What it may do; repeatable. `admin` includes the others. [default: read]"),
+        typer.Option(
+            help="What it may do; repeatable. `admin` includes the others, and `storefront` is for web pages. "
+            "[default: read]"
+        ),
     ] = None,
     location: Annotated[
         list[str] | None,
@@ -49,6 +53,10 @@ def create_key(
             metavar="WHEN", help="A date (its end), a time (2027-01-31T18:00Z), or from now: 90m, 12h, 30d, 4w."
         ),
     ] = "",
+    origin: Annotated[
+        list[str] | None,
+        typer.Option(metavar="URL", help="Only pages of this web origin may use it; repeatable. All without it."),
+    ] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -64,7 +72,9 @@ def create_key(
     async def issue(session: AsyncSession) -> Issued:
         location_ids = await _location_ids(session, location) if location else None
         scopes = [Scope(str(item)) for item in dict.fromkeys(scope or [KeyScope.READ])]
-        return await access.issue_api_key(session, name, scopes, location_ids=location_ids, expires_at=expires_at)
+        return await access.issue_api_key(
+            session, name, scopes, location_ids=location_ids, expires_at=expires_at, origins=origin or None
+        )
 
     issued = with_database(lambda database: database.transact(issue))
     if as_json:
@@ -82,6 +92,33 @@ def list_keys() -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def rotate_key(
+    key_id: Annotated[int, typer.Argument(metavar="ID", help="As `stockgate key list` shows it.")],
+    overlap: Annotated[
+        str, typer.Option(metavar="SPAN", help="How long the old key stays valid: 90m, 12h, 30d, 4w, or 0.")
+    ] = "24h",
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Create a key with the settings of another, which ends after the overlap, and show it, this once."""
+    from storage import access
+
+    span = _span(overlap) if overlap != "0" else timedelta()
+    if span is None:
+        raise CommandError(f"--overlap {overlap!r} is no span: 90m, 12h, 30d, 4w, or 0.")
+
+    async def rotate(session: AsyncSession) -> Issued | None:
+        return await access.rotate_api_key(session, key_id, overlap=span)
+
+    issued = with_database(lambda database: database.transact(rotate))
+    if issued is None:
+        raise CommandError(f"There is no API key {key_id} that is still valid. `stockgate key list` shows which are.")
+    if as_json:
+        typer.echo(json.dumps({"id": issued.id, "token": issued.token}))
+    else:
+        typer.echo(f"API key {issued.id} instead of {key_id}, shown this once:\n{issued.token}")
 
 
 def revoke_key(key_id: Annotated[int, typer.Argument(metavar="ID", help="As `stockgate key list` shows it.")]) -> None:
@@ -112,8 +149,8 @@ def expiry(text: str, now: datetime) -> datetime:
 
     Raises CommandError for what is none of these, or not in the future.
     """
-    if span := re.fullmatch(r"([0-9]{1,5})([mhdw])", text):
-        when = now + timedelta(**{_UNITS[span[2]]: int(span[1])})
+    if (span := _span(text)) is not None:
+        when = now + span
     else:
         try:
             when = datetime.fromisoformat(text)
@@ -128,6 +165,12 @@ def expiry(text: str, now: datetime) -> datetime:
     if when <= now:
         raise CommandError(f"--expires {text!r} is not in the future.")
     return when
+
+
+def _span(text: str) -> timedelta | None:
+    """90m, 12h, 30d or 4w; None for anything else."""
+    span = re.fullmatch(r"([0-9]{1,5})([mhdw])", text)
+    return None if span is None else timedelta(**{_UNITS[span[2]]: int(span[1])})
 
 
 async def _location_ids(session: AsyncSession, slugs: Sequence[str]) -> list[int]:

@@ -52,9 +52,13 @@ def serve(
         await migrations.prepare(database)
         if not demo:
             return f"Stockgate serves GraphQL on {base}/graphql and REST below {base}/wp-json, in {current.mode} mode."
-        from gateway.cli.demo import set_up
+        from gateway import console
+        from gateway.cli import demo as shop
 
-        return await set_up(database, base, current.mode)
+        token = await shop.set_up(database)
+        if current.database_url.get_secret_value() == _DEMO_DATABASE_URL:  # a key to it opens nobody's own data
+            os.environ.setdefault("STOCKGATE_CONSOLE_KEY", token)
+        return shop.greeting(base, token, str(database.url.database), current.mode, console=console.is_on(current))
 
     with _listen(current.host if host is None else host, current.port if port is None else port) as listening:
         base = current.public_url.rstrip("/") or _base_url(listening)

@@ -25,7 +25,7 @@ _INVALID: Final = 10
 """Points for a document that is refused: reading it was work, too."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Admitted:
     """An operation that may run, what it costs, and what its key has left."""
 
@@ -33,11 +33,6 @@ class Admitted:
     points: int
     points_max: int
     purse: Purse | None
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """What HTTP tells of the key's budget."""
-        return self.purse.headers() if self.purse else {}
 
     @property
     def reported(self) -> dict[str, Any]:

@@ -39,11 +39,16 @@ class Purse:
 
     def headers(self) -> dict[str, str]:
         """https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/07/"""
-        return {
-            "RateLimit-Limit": str(self.limit),
-            "RateLimit-Remaining": str(self.remaining),
-            "RateLimit-Reset": str(max(math.ceil(self.resets_at - time.time()), 0)),
-        }
+        return {name.decode(): value.decode() for name, value in self.raw_headers()}
+
+    def raw_headers(self) -> list[tuple[bytes, bytes]]:
+        """The same, as ASGI has them."""
+        reset_s = math.ceil(self.resets_at - time.time())
+        return [
+            (b"ratelimit-limit", b"%d" % self.item.amount),
+            (b"ratelimit-remaining", b"%d" % (self.drawn + self.left)),
+            (b"ratelimit-reset", b"%d" % max(reset_s, 0)),
+        ]
 
 
 class Budgets:

@@ -49,4 +49,11 @@ def context_of(app: Starlette, principal: Principal, request_id: str) -> Context
     def make_origin() -> Origin:
         return principal.origin(DIALECT, request_id=request_id)
 
-    return Context(app.state.database, principal.credential, make_origin, settings.bulk_items_max)
+    authenticator: Authenticator = app.state.authenticator
+    return Context(
+        app.state.database,
+        principal.credential,
+        make_origin,
+        settings.bulk_items_max,
+        forget_tokens=authenticator.forget,
+    )

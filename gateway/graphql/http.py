@@ -95,7 +95,7 @@ async def _from_cache(
     etag = await caching.etag_of(request.app.state.database, principal, asked, media_type)
     headers = caching.headers_of(principal, etag)
     if caching.has(request, etag):
-        return Response(status_code=304, headers={**admitted.headers, **headers})
+        return _with_budget(Response(status_code=304, headers=headers), admitted)
     return await _run(request, principal, asked, admitted, media_type, whole=headers)
 
 
@@ -108,18 +108,27 @@ async def _run(
     *,
     whole: Mapping[str, str] | None = None,
 ) -> Response:
-    """Execute an admitted operation. An answer without errors has the headers of `whole` besides."""
+    """Execute an admitted operation. An answer without errors has the headers of `whole`; another is not to be kept."""
     context = callers.context_of(request.app, principal, request_id_of(request.scope))
     result = await operations.execute(admitted.operation, context, asked.variables)
-    headers = admitted.headers
-    if whole is not None:
-        is_whole = isinstance(result, bytes) or not result.errors
-        headers |= whole if is_whole else {"Cache-Control": "no-store"}
+    headers = whole
     extensions = admitted.reported if asked.reports_cost else None
     if isinstance(result, bytes):
-        return responses.of_bytes(result, media_type, extensions=extensions, headers=headers)
+        return _with_budget(responses.of_bytes(result, media_type, extensions=extensions, headers=headers), admitted)
+    if headers is not None and result.errors:
+        headers = {"Cache-Control": "no-store"}
     suggests = admission_of(request.app).suggests(principal)
-    return responses.of_result(request, result, media_type, suggests=suggests, extensions=extensions, headers=headers)
+    response = responses.of_result(
+        request, result, media_type, suggests=suggests, extensions=extensions, headers=headers
+    )
+    return _with_budget(response, admitted)
+
+
+def _with_budget(response: Response, admitted: Admitted) -> Response:
+    """Tell what the key has left."""
+    if admitted.purse is not None:
+        response.raw_headers += admitted.purse.raw_headers()
+    return response
 
 
 async def _options(request: Request) -> Response:

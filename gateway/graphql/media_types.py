@@ -56,6 +56,7 @@ def _quality(text: str) -> float:
     return number if 0 <= number <= 1 else 0.0
 
 
+@lru_cache(maxsize=512)
 def is_json(content_type: str) -> bool:
     """Whether a body is JSON in UTF-8."""
     name, *parameters = (part.strip().lower() for part in content_type.split(";"))

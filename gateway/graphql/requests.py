@@ -15,11 +15,12 @@ from schema.errors import BAD_USER_INPUT
 
 DEPTH_MAX: Final = 64
 """How deeply the JSON of a request may nest."""
+_NESTED: Final = frozenset({dict, list})
 _MEMBERS: Final = ("query", "operationName", "variables", "extensions", "documentId")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
     """One operation to run: its text, or the SHA-256 under which the text is known, or both."""
 
@@ -60,17 +61,19 @@ def of_members(members: Any) -> Asked:
         raise _bad('The request must be a JSON object with the operation as text in "query".')
     query, name = members.get("query"), members.get("operationName")
     variables, extensions = members.get("variables"), members.get("extensions")
-    for member, value, type_, what in (
-        ("query", query, str, "the operation as text"),
-        ("operationName", name, str, "text"),
-        ("variables", variables, dict, "an object"),
-        ("extensions", extensions, dict, "an object"),
-    ):
-        if value is not None and not isinstance(value, type_):
-            raise _bad(f'"{member}" must be {what}.')
+    if not isinstance(query, str | None):
+        raise _bad('"query" must be the operation as text.')
+    if not isinstance(name, str | None):
+        raise _bad('"operationName" must be text.')
+    if not isinstance(variables, dict | None):
+        raise _bad('"variables" must be an object.')
+    if not isinstance(extensions, dict | None):
+        raise _bad('"extensions" must be an object.')
     _check_depth(variables)
-    _check_depth(extensions)
-    sha256 = _sha256(members.get("documentId"), extensions or {})
+    sha256 = None
+    if extensions or "documentId" in members:
+        _check_depth(extensions)
+        sha256 = _sha256(members.get("documentId"), extensions or {})
     if query is None and sha256 is None:
         raise _bad('The operation is missing: send it as text in "query".')
     return Asked(query, name or None, variables or {}, sha256, bool(extensions and extensions.get("cost") is True))
@@ -96,17 +99,16 @@ def _sha256(document_id: Any, extensions: Mapping[str, Any]) -> str | None:
 
 def _check_depth(value: Any) -> None:
     """Level by level, so that no depth of a value exhausts the stack."""
-    level = [value]
+    level = [value] if value else []
     for _ in range(DEPTH_MAX):
+        if not level:
+            return
         level = [
             child
             for parent in level
-            if type(parent) in {dict, list}
             for child in (parent.values() if type(parent) is dict else parent)
-            if type(child) in {dict, list}
+            if type(child) in _NESTED and child
         ]
-        if not level:
-            return
     raise _bad(f"The JSON nests more than {DEPTH_MAX} levels deep.")
 
 

@@ -29,7 +29,7 @@ def media_type_of(request: Request) -> str:
 
 def _accepted(request: Request) -> str | None:
     accepted = [value for name, value in request.scope["headers"] if name == b"accept"]
-    return media_types.preferred(b",".join(accepted).decode("latin-1"))
+    return media_types.preferred(b",".join(accepted).decode("latin-1") if accepted else "")
 
 
 def response(media_type: str, body: bytes, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -38,7 +38,7 @@ def response(media_type: str, body: bytes, *, status: int = 200, headers: Mappin
 
 
 def of_bytes(
-    answer: bytes, media_type: str, *, extensions: Mapping[str, Any] | None, headers: Mapping[str, str]
+    answer: bytes, media_type: str, *, extensions: Mapping[str, Any] | None, headers: Mapping[str, str] | None
 ) -> Response:
     """An answer that is encoded already; extensions are appended to it."""
     if extensions:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import strawberry
 
+from schema.mutations.access import AccessMutations
 from schema.mutations.inventory import InventoryMutations
+from schema.mutations.locations import LocationMutations
+from schema.mutations.products import ProductMutations
 
 
 @strawberry.type(description="What can be changed. A refusal is in `userErrors`, and then nothing was half-written.")
-class Mutation(InventoryMutations):
+class Mutation(AccessMutations, ProductMutations, LocationMutations, InventoryMutations):
     """The root of all writes."""

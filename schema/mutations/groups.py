@@ -37,7 +37,7 @@ class Result:
 
 def origin_of(context: Context, asked: WhyInput) -> Origin:
     """Who asks, and why."""
-    note, reference = _storable("note", asked.note), _storable("reference", asked.reference)
+    note, reference = storable("note", asked.note), storable("reference", asked.reference)
     return replace(context.make_origin(), reason=Reason(str(asked.reason.value)), note=note, reference=reference)
 
 
@@ -96,7 +96,7 @@ def rejected(error: GroupRejectedError, wording: Wording) -> Result:
     return Result(Applied(error.outcomes), refused, errors, is_written=False)
 
 
-def _storable(field: str, text: str) -> str:
+def storable(field: str, text: str) -> str:
     if not is_storable(text):
         raise bad_input(f"`{field}` must not contain NUL.")
     return text

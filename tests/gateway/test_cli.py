@@ -112,6 +112,20 @@ async def test_a_key_is_limited_to_locations_that_exist(everywhere: Everywhere) 
     assert " 3, 5 " in (await everywhere("key", "list")).out
 
 
+async def test_a_key_is_rotated_with_its_settings(everywhere: Everywhere) -> None:
+    options = ("--scope", "storefront", "--origin", "https://shop.example", "--json")
+    old = json.loads((await everywhere("key", "create", "--name", "shop", *options)).out)
+    new = json.loads((await everywhere("key", "rotate", str(old["id"]), "--overlap", "12h", "--json")).out)
+    assert (new["id"], new["token"] == old["token"]) == (old["id"] + 1, False)
+    listed = (await everywhere("key", "list")).out.splitlines()
+    assert [" shop " in line and " storefront " in line for line in listed[1:]] == [True, True]
+    assert (" until 20" in listed[1], listed[2].endswith("valid")) == (True, True)
+    assert "instead of 2" in (await everywhere("key", "rotate", "2", "--overlap", "0")).out
+    assert "revoked 20" in (await everywhere("key", "list")).out
+    assert "no API key 2 that is still valid" in (await everywhere("key", "rotate", "2")).err
+    assert "--overlap 'soon' is no span" in (await everywhere("key", "rotate", "1", "--overlap", "soon")).err
+
+
 def test_a_key_that_does_not_exist_cannot_be_revoked(stockgate: Stockgate) -> None:
     done = stockgate("key", "revoke", "7")
     assert (done.code, done.err) == (
@@ -194,7 +208,9 @@ async def test_reconcile_fails_on_drift_until_it_is_repaired(everywhere: Everywh
 
 def test_settings_are_listed_with_secrets_masked(stockgate: Stockgate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STOCKGATE_DATABASE_URL", "postgresql://shop:s3cret@db/stock")
+    monkeypatch.setenv("STOCKGATE_CONSOLE_KEY", "sgk_s3cret")
     done = stockgate("settings")
+    assert "STOCKGATE_CONSOLE_KEY = ***\n" in done.out
     assert "STOCKGATE_DATABASE_URL = postgresql://shop:***@db/stock\n    default: sqlite:///stockgate.db\n" in done.out
     assert "s3cret" not in done.out + done.err
 

@@ -79,7 +79,7 @@ async def test_the_cost_is_reported_to_those_who_ask(serve: Serve, issue_key: An
         for asked, points in ((query, 43), ("{ a: product { id } b: __typename }", 1)):
             answer = (await post(client, key, asked, extensions={"cost": True})).json()
             assert answer["extensions"]["cost"]["requested"] == points
-            assert answer["extensions"]["cost"]["limit"] == 20_000
+            assert answer["extensions"]["cost"]["limit"] == 50_000
             assert answer["data"] is not None
         assert answer["extensions"]["cost"]["remaining"] == 100 - 43 - 43 - 1
         headers = {"X-API-Key": key}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from storage import access
-from storage.access import API_KEY_PREFIX, WEBHOOK_SECRET_PREFIX, Scope, hash_of, is_well_formed, new_token
+from storage.access import API_KEY_PREFIX, WEBHOOK_SECRET_PREFIX, Scope, Visibility, hash_of, is_well_formed, new_token
 from storage.database import Database
 
 READ_WRITE = [Scope.READ, Scope.WRITE]
@@ -97,3 +98,51 @@ async def test_last_uses_are_written_many_at_once(database: Database) -> None:
     await database.transact(access.record_use, used)
     rows = await database.read(access.list_api_keys)
     assert {row.id: row.last_used_at for row in rows} == {**used, ids[1]: None}
+
+
+async def test_a_rotated_key_has_the_settings_of_the_old_one_which_ends_after_the_overlap(database: Database) -> None:
+    settings: Any = {
+        "location_ids": [3, 1], "visibility": Visibility.CAPPED, "cap": 9, "origins": ["https://shop.example"],
+        "cost_per_minute": 500,
+    }  # fmt: skip
+    old = await database.transact(access.issue_api_key, "shop", [Scope.STOREFRONT], **settings)
+    new = await database.transact(access.rotate_api_key, old.id, overlap=timedelta(hours=1))
+    assert new is not None
+    before, after = [await database.read(access.verify_api_key, issued.token) for issued in (old, new)]
+    assert before is not None
+    assert before.expires_at is not None
+    assert timedelta(minutes=59) < before.expires_at - datetime.now(UTC) <= timedelta(hours=1)
+    assert after == replace(before, id=new.id, expires_at=None)
+
+
+@pytest.mark.parametrize(("expires_in", "overlap", "ends_in"), [(1, 24, 1), (48, 24, 24)])
+async def test_an_overlap_makes_no_key_valid_for_longer(
+    database: Database, expires_in: int, overlap: int, ends_in: int
+) -> None:
+    expires_at = datetime.now(UTC) + timedelta(hours=expires_in)
+    old = await database.transact(access.issue_api_key, "till", READ_WRITE, expires_at=expires_at)
+    new = await database.transact(access.rotate_api_key, old.id, overlap=timedelta(hours=overlap))
+    assert new is not None
+    before, after = [await database.read(access.verify_api_key, issued.token) for issued in (old, new)]
+    assert before is not None
+    assert after is not None
+    assert abs(before.expires_at - datetime.now(UTC) - timedelta(hours=ends_in)) < timedelta(minutes=1)  # type: ignore[operator]
+    assert after.expires_at == expires_at
+
+
+async def test_without_an_overlap_the_old_key_ends_at_once_and_what_has_ended_is_not_rotated(
+    database: Database,
+) -> None:
+    old = await database.transact(access.issue_api_key, "till", READ_WRITE)
+    assert await database.transact(access.rotate_api_key, old.id, overlap=timedelta())
+    assert await database.read(access.verify_api_key, old.token) is None
+    assert await database.transact(access.rotate_api_key, old.id, overlap=timedelta()) is None
+    assert await database.transact(access.rotate_api_key, 99, overlap=timedelta()) is None
+
+
+async def test_a_revoked_webhook_secret_opens_nothing(database: Database) -> None:
+    issued = await database.transact(access.issue_webhook_secret, "warehouse")
+    assert await database.transact(access.revoke_webhook_secret, issued.id)
+    assert await database.transact(access.revoke_webhook_secret, issued.id)
+    assert await database.read(access.verify_webhook_secret, issued.token) is None
+    assert not await database.transact(access.revoke_webhook_secret, 99)

@@ -29,7 +29,17 @@ class Rendered:
     plugin_status: int | None = None
 
 
-_NOT_ASKED_HERE: Final = (ErrorCode.SAME_LOCATION, ErrorCode.GROUP_NOT_FOUND, ErrorCode.ALREADY_REVERSED)
+_NOT_ASKED_HERE: Final = (
+    ErrorCode.SAME_LOCATION,
+    ErrorCode.GROUP_NOT_FOUND,
+    ErrorCode.ALREADY_REVERSED,
+    ErrorCode.INVALID_VALUE,
+    ErrorCode.NOT_UNIQUE,
+    ErrorCode.LOCATION_IS_DEFAULT,
+    ErrorCode.STOCK_LEFT,
+    ErrorCode.KEY_NOT_FOUND,
+    ErrorCode.NOT_GRANTED,
+)
 """Refusals of what no route of this dialect can ask for."""
 
 RENDERED: Final[Mapping[ErrorCode, Rendered]] = {

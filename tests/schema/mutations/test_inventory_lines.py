@@ -15,7 +15,7 @@ _REST = """userErrors { __typename code message field index
         ... on GroupRejectedError { refused } }
     succeeded failed dryRun replayed
     stockLevels { id onHand version product { databaseId } location { slug } }
-    changeGroup { reason note reference entries { line delta before after location { databaseId } } } } }"""
+    changeGroup { id reason note reference entries { line delta before after location { databaseId } } } } }"""
 SET = f"""mutation($input: InventorySetInput!) {{ inventorySet(input: $input) {{
     results {{ index accepted changed stockLevelId before after version error {{ code }} }} {_REST}"""
 ADJUST = SET.replace("InventorySetInput", "InventoryAdjustInput").replace("inventorySet", "inventoryAdjust")
@@ -54,6 +54,7 @@ def transfer(stock: Caller, *lines: Any, visible: Any = None, **values: Any) -> 
 
 def test_quantities_are_set_and_everything_written_is_given_back(stock: Caller, item: int) -> None:
     payload = set_(stock, a_set(item, 7), a_set(item, 4, 2), reason="COUNT", note="by hand", reference="#1")
+    assert payload["changeGroup"].pop("id").startswith("gid://stockgate/StockChangeGroup/")
     assert payload == {
         "results": [
             {

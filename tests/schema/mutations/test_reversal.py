@@ -13,7 +13,7 @@ REVERSE = """mutation($input: ReverseStockChangeGroupInput!) { reverseStockChang
     userErrors { __typename code field index
         ... on AlreadyReversedError { reversedBy } ... on InsufficientStockError { current requested } }
     succeeded failed dryRun replayed stockLevels { onHand location { databaseId } }
-    changeGroup { id reason note reference entries { line delta } } } }"""
+    changeGroup { id reason note reference entries { line delta location { databaseId } } } } }"""
 
 
 def reverse(stock: Caller, group: str, visible: Any = None, **values: Any) -> Any:
@@ -41,7 +41,10 @@ def test_a_transfer_is_taken_back_once(stock: Caller, item: int) -> None:
     ]  # fmt: skip
     reversal = payload["changeGroup"]
     assert (reversal["reason"], reversal["note"], reversal["reference"]) == ("REVERSAL", "wrong shop", "#7")
-    assert reversal["entries"] == [{"line": 0, "delta": -4}, {"line": 0, "delta": 4}]
+    assert [(e["line"], e["location"]["databaseId"], e["delta"]) for e in reversal["entries"]] == [
+        (0, 2, -4),
+        (0, 1, 4),
+    ]
     assert [level["onHand"] for level in payload["stockLevels"]] == [10, 0]
     again = reverse(stock, group)
     assert again["userErrors"] == [
