@@ -52,3 +52,24 @@ class ProductKeyInput:
         if self.sku is not None:
             return ItemKey("sku", self.sku.value)
         return ItemKey("gtin", self.gtin.value if self.gtin else "")
+
+
+@strawberry.input(name="Near", description="A point on the Earth, and how far around it to look.")
+class NearInput:
+    """Compiled by schema.types.availability."""
+
+    latitude: float = strawberry.field(description="Degrees north, from -90 to 90.")
+    longitude: float = strawberry.field(description="Degrees east, from -180 to 180.")
+    radius_km: float | None = strawberry.field(
+        default=NOT_GIVEN,
+        description="Only locations within so many kilometres, above 0 and at most 20,050. Without it all, and those "
+        "without coordinates last.",
+    )
+
+
+@strawberry.input(name="CartLine", description="One line of a cart.")
+class CartLineInput:
+    """Compiled by schema.types.availability."""
+
+    sku: str = strawberry.field(description="The SKU, in any case.")
+    quantity: int = strawberry.field(description="Units wanted, from 1 to 1,000,000,000.")

@@ -174,7 +174,7 @@ class Operation:
             if name == "__typename":
                 plans.append((key, f'"{query_type.name}"'))
                 continue
-            if name.startswith("__"):
+            if name.startswith("__") or not isinstance(_source(query_type.fields[name]), Relation):
                 return None
             plans.append((key, self._plan(context, variables, query_type, details)))
         return plans
@@ -317,12 +317,17 @@ async def _same(text: str) -> str:
 
 
 async def read(source: Any, info: GraphQLResolveInfo[Context], **_arguments: Any) -> orjson.Fragment | None:
-    """The resolver of every compiled field that the executor meets: a root field, or one of a payload."""
+    """The resolver of every compiled field that the executor meets: a root field, or one of a payload.
+
+    What hangs on a source that gives None is null.
+    """
     context: Context = info.context
     operation, variables = context.operation, context.variables
     key = _key(context, variables, tuple(part for part in info.path.as_list() if isinstance(part, str)))
     plan = operation.remembered(key, lambda: operation.plan(context, info, variables))
     given = source.given() if source is not None else {}
+    if given is None:
+        return None
     text = await plan.run(context.database, {**_request(context, variables), "source": given})
     return None if text is None else orjson.Fragment(text)
 

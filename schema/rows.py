@@ -52,14 +52,14 @@ class Named:
     used: dict[str, ColumnElement[Any]] = field(default_factory=dict)
     given: Mapping[str, Any] = field(default_factory=dict)
     """What the row carries besides, as if it were columns."""
-    of: FromClause | None = None
+    of: FromClause | Select[Any] | None = None
     """What it is a row of, when that is not the table itself."""
 
     def carrying(self, given: Mapping[str, Any]) -> Self:
         """The same row, carrying this, too."""
         return replace(self, given={**self.given, **given}) if given else self
 
-    def over(self, of: FromClause | None) -> Self:
+    def over(self, of: FromClause | Select[Any] | None) -> Self:
         """The same row, of a FROM of its own."""
         return replace(self, of=of) if of is not None else self
 

@@ -121,7 +121,7 @@ class Rows:
     where: Sequence[Condition] = ()
     order: Sequence[ColumnElement[Any] | Key | Through] = ()
     descending: bool = False
-    of: FromClause | None = None
+    of: FromClause | Select[Any] | None = None
     shared: Mapping[str, Select[Any]] = field(default_factory=dict)
     carries: Mapping[str, Any] = field(default_factory=dict)
 
@@ -284,6 +284,7 @@ def one(
 def many(
     of: Any,
     *,
+    nullable: bool = False,
     limited: bool = False,
     derives: bool = False,
     exact: bool = False,
@@ -291,8 +292,9 @@ def many(
     **arguments: Argument,
 ) -> Callable[[Callable[..., Rows]], Any]:
     """A field that is a list of rows of another type; decorates as one() does."""
+    returns = list[of] | None if nullable else list[of]
     options = {"limited": limited, "derives": derives, "exact": exact, "inherits": inherits}
-    return relation(MANY, list[of], arguments, **options)
+    return relation(MANY, returns, arguments, **options)
 
 
 def each(of: Any, over: Over, **arguments: Argument) -> Callable[[Callable[..., Rows]], Any]:

@@ -57,7 +57,7 @@ class Credential:
     """A valid key or secret, as what its bearer may do. `locations` None is everywhere.
 
     `cap` is the highest quantity that a `capped` visibility shows. `origins` are the web origins that may present it;
-    None is everybody. `cost_per_minute` None is the server's default.
+    None is everybody. `cost_per_minute` None is the server's default. `hint` is how the key begins.
     """
 
     id: int
@@ -69,6 +69,7 @@ class Credential:
     cap: int | None = None
     origins: tuple[str, ...] | None = None
     cost_per_minute: int | None = None
+    hint: str = ""
 
     @property
     def is_public(self) -> bool:
@@ -163,6 +164,7 @@ async def verify_api_key(session: AsyncSession, token: str) -> Credential | None
         row.cap,
         None if row.origins is None else tuple(row.origins),
         row.cost_per_minute,
+        row.hint,
     )
 
 

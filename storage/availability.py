@@ -2,7 +2,7 @@
 
 Of a level, on_hand - reserved - safety_stock is available. What is offered is the sum of what is available, never less
 than nothing, over the levels that are not disabled, at active locations, of items whose stock is tracked. A level that
-was never counted adds nothing, but back-orders may be taken there.
+was never counted adds nothing, but back-orders may be taken there; what is in the trash offers nothing.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def is_untracked(product: Any, item_seen: Seen) -> Condition:
 
 
 def kept(item: Any, item_seen: Seen) -> Condition:
-    """Variations that count: those not in the trash that the caller may see."""
+    """Items that count: those not in the trash that the caller may see."""
     return and_(item.status != _TRASH, item_seen(item))
 
 
@@ -246,7 +246,7 @@ class Offers(NamedTuple):
         """Those of a product and its variations. `level_seen` and `item_seen`: what the caller may see."""
         level, item = table_of(StockLevel).alias("offered"), table_of(Product).alias("offered_item")
         location = table_of(Location).alias("offered_at")
-        is_of = or_(item.c.id == product.id, and_(item.c.parent_id == product.id, kept(item.c, item_seen)))
+        is_of = and_(or_(item.c.id == product.id, item.c.parent_id == product.id), kept(item.c, item_seen))
         is_open_ = and_(location.c.active, location.c.archived_at.is_(None))
         return cls(level, item, location, (is_of, is_open_, not_(level.c.disabled), level_seen(level.c)))
 
@@ -258,12 +258,12 @@ class Offers(NamedTuple):
     @property
     def untracked(self) -> Condition:
         """Whether an item of one of them is not tracked."""
-        return _any(not_(is_tracked(self.item.c)))
+        return holds_of_any(not_(is_tracked(self.item.c)))
 
     @property
     def backorders(self) -> Condition:
         """Whether back-orders are taken at one of them."""
-        return _any(takes_backorders(self.level.c, self.item.c))
+        return holds_of_any(takes_backorders(self.level.c, self.item.c))
 
     def select(self, *columns: ColumnElement[Any]) -> Select[Any]:
         """A select of them."""
@@ -277,7 +277,7 @@ class Offers(NamedTuple):
         return self.select(self.quantity.label("quantity"), self.backorders.label("backorders")).subquery(name)
 
 
-def _any(condition: Condition) -> Condition:
+def holds_of_any(condition: Condition) -> Condition:
     """Whether it holds of one of the rows that are aggregated."""
     return func.coalesce(func.max(case((condition, _ONE), else_=_ZERO)), _ZERO) == _ONE
 

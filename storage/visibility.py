@@ -1,17 +1,23 @@
-"""What customers may see: as SQL conditions over rows that have a table's columns as attributes."""
+"""What customers may see, and how exactly a caller sees quantities.
+
+Conditions and values in SQL, over rows that have a table's columns as attributes.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from sqlalchemy import ColumnElement, Text, and_, literal_column, not_, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Text, and_, case, false, literal_column, not_, or_, select, true
 
 from storage import availability
+from storage.access import Visibility
 from storage.tables import Product
 from storage.upsert import table_of
 
 Condition = ColumnElement[bool]
 _PUBLISHED: Final[ColumnElement[str]] = literal_column("'publish'", Text())
+
+_ZERO: Final[ColumnElement[int]] = literal_column("0", BigInteger())
 
 
 def is_open(location: Any) -> Condition:
@@ -32,3 +38,29 @@ def on_offer(level: Any) -> Condition:
     item = table_of(Product).alias("published_item")
     of_item = select(item.c.id).where(item.c.id == level.product_id, published(item.c)).correlate_except(item)
     return and_(not_(level.disabled), availability.is_open(level.location_id), of_item.exists())
+
+
+class _Cap(Protocol):
+    """Who has a cap."""
+
+    @property
+    def cap(self) -> Any:
+        """The highest quantity that it is shown."""
+
+
+def shown_quantity(quantity: Any, visibility: Visibility, caller: _Cap) -> ColumnElement[int | None]:
+    """A quantity as a caller sees it: as it is, up to its cap, or only that there is none."""
+    match visibility:
+        case Visibility.EXACT:
+            return quantity  # type: ignore[no-any-return]
+        case Visibility.CAPPED:
+            return case((quantity > caller.cap, caller.cap), else_=quantity)
+        case Visibility.BAND:
+            return case((quantity == _ZERO, _ZERO))
+
+
+def is_capped(quantity: Any, visibility: Visibility, caller: _Cap) -> Condition:
+    """Whether there is more than the caller sees."""
+    if visibility is not Visibility.CAPPED:
+        return false()
+    return case((quantity > caller.cap, true()), else_=false())

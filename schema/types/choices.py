@@ -39,15 +39,15 @@ class Backorders(Enum):
     YES = enum_value("yes", description="Below zero, silently.")
 
 
-@strawberry.enum(description="What is said of an item: at one location, or over several.")
+@strawberry.enum(description="What may be promised of a product, in one word.")
 class AvailabilityStatus(Enum):
     """A storage.availability.Status."""
 
-    IN_STOCK = enum_value("in_stock", description="More than the threshold of low stock is available.")
-    LOW_STOCK = enum_value("low_stock", description="Something is available, but not more than the threshold.")
-    BACKORDER = enum_value("backorder", description="Nothing is available, but it may be ordered.")
-    OUT_OF_STOCK = enum_value("out_of_stock", description="Nothing is available.")
-    NOT_TRACKED = enum_value("not_tracked", description="Its stock is not counted: it can always be ordered.")
+    IN_STOCK = enum_value("in_stock", description="More than the low-stock threshold.")
+    LOW_STOCK = enum_value("low_stock", description="Some, but no more than the low-stock threshold.")
+    BACKORDER = enum_value("backorder", description="None, but it may be ordered all the same.")
+    OUT_OF_STOCK = enum_value("out_of_stock", description="None.")
+    NOT_TRACKED = enum_value("not_tracked", description="Its stock is not counted: it may always be ordered.")
 
 
 @strawberry.enum(description="What kind of place a location is.")
@@ -128,3 +128,24 @@ class StockChangeReason(Enum):
     SYNC = enum_value("sync", description="Another system's word.")
     REVERSAL = enum_value("reversal", description="An earlier change taken back.")
     OTHER = enum_value("other", description="Something else: see the note.")
+
+
+@strawberry.enum(name="ApiKeyScope", description="What an API key may do.")
+class ApiKeyScope(Enum):
+    """A storage.access.Scope that a key may have."""
+
+    READ = enum_value("read", description="Read everything there is at its locations.")
+    STOREFRONT = enum_value(
+        "storefront", description="Read what a shop's customers may see: such a key may be in a web page."
+    )
+    WRITE = enum_value("write", description="Change stock. It includes no reading.")
+    ADMIN = enum_value("admin", description="Everything: the catalogue and the keys, too.")
+
+
+@strawberry.enum(name="ApiKeyVisibility", description="How exactly an API key sees quantities.")
+class ApiKeyVisibility(Enum):
+    """A storage.access.Visibility."""
+
+    EXACT = enum_value("exact", description="As they are.")
+    CAPPED = enum_value("capped", description="As they are up to the key's `cap`; above it, the cap.")
+    BAND = enum_value("band", description="Not at all: only whether there is enough, little or nothing.")

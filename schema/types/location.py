@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import strawberry
@@ -49,8 +50,9 @@ class Location(Node):
     description: str = column("description", "What there is to say about it; empty when nothing is.")
     kind: LocationKind = leaf(lambda row: func.upper(row.kind), "Store or warehouse.")
     active: bool = column("active", "Whether its stock can be changed and sold.")
+    pickup: bool = column("pickup", "Whether customers may collect here.")
+    archived_at: datetime | None = column("archived_at", "When it was closed for good; null while it was not.")
     is_default: bool = column("is_default", "Whether it is the one that takes what names no location.")
-    pickup: bool = column("pickup", "Whether customers may collect there.")
     address: Address | None = embedded(_has_address, "Where it is; null when no part of it is known.")
     latitude: float | None = column("latitude", "Degrees north.")
     longitude: float | None = column("longitude", "Degrees east.")

@@ -38,14 +38,19 @@ from schema.sources import (
     element,
     elements,
     elsewhere,
+    embedded,
     leaf,
     many,
     one,
     stored,
 )
+from schema.types.availability import PLACES, Availability, of_product
 from schema.types.choices import Backorders, ProductStatus, ProductType
+from schema.types.price import Price
 from storage import availability, tables
 from storage import conditions as sql
+from storage.availability import product_quantity
+from storage.prices import NO_PRICE
 from storage.visibility import published
 
 _StockLevel = elsewhere("StockLevel", "schema.types.stock_level")
@@ -75,6 +80,17 @@ class Product(Node):
     backorders: Backorders = leaf(lambda row: func.upper(row.backorders), "Whether it may be sold below zero.")
     regular_price: Decimal | None = column("regular_price", "Its price, where a location has none of its own.")
     sale_price: Decimal | None = column("sale_price", "Its reduced price.")
+    sale_starts_at: datetime | None = column("sale_starts_at", "When the reduced price begins; null for at once.")
+    sale_ends_at: datetime | None = column("sale_ends_at", "When it ends; null for never.")
+    price: Price = embedded(
+        None,
+        "What it costs, where a location has no price of its own.",
+        own_regular_price=NO_PRICE,
+        own_sale_price=NO_PRICE,
+    )
+    low_stock_threshold: int | None = column(
+        "low_stock_threshold", "Up to how many units its stock is low; null for its parent's threshold, else for 2."
+    )
     created_at: datetime = column("created_at", "When it was created.")
     updated_at: datetime = column("updated_at", "When it was last changed, other than its stock.")
     on_hand: int | None = leaf(
@@ -84,6 +100,23 @@ class Product(Node):
         limited=True,
         exact=True,
     )
+
+    available: int | None = leaf(
+        lambda row, sees: product_quantity(
+            row, lambda level: sees(level.location_id), lambda item: sees.row("Product", item)
+        ),
+        "Units that may be promised, over all active locations, its variations' included: on hand, less what is "
+        "reserved and kept back. Null when its stock is not tracked or is hidden from this key.",
+        limited=True,
+        exact=True,
+    )
+
+    @one(Availability, limited=True, derives=True, **PLACES)
+    def availability(
+        row: Any, _: Any, sees: Sees, new_name: Any, locations: Slot | None = None, near: Given | None = None
+    ) -> Rows:
+        """What may be promised of it, in all and by location; of a variable product: of its variations together."""
+        return of_product(row, sees, new_name, locations, near)
 
     @one("Product | None")
     def parent(row: Any, parent: Any) -> Rows:

@@ -11,9 +11,10 @@ from schema.sources import Rows, column, many, one, stored
 from schema.types.product import Product, levels_of
 from schema.types.stock_level import StockLevel
 from storage import tables
+from storage.visibility import published
 
 
-@stored(tables.Product)
+@stored(tables.Product, shown=published)
 @strawberry.type(description="What one SKU of a list names, and its stock.")
 class SkuStock:
     """A row of `product`."""

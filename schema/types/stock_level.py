@@ -27,8 +27,9 @@ from schema.connections import page
 from schema.ids import node_id
 from schema.nodes import Node
 from schema.selection import Slot
-from schema.sources import Argument, Condition, Key, Rows, column, elsewhere, leaf, one, stored, value
+from schema.sources import Argument, Condition, Key, Outer, Rows, column, elsewhere, leaf, one, stored, value
 from schema.types.choices import Backorders, LowStockOrder, StockLevelOrder
+from schema.types.price import Price
 from storage import availability, tables
 from storage import conditions as sql
 from storage.columns import Timestamp
@@ -77,6 +78,12 @@ class StockLevel(Node):
     )
     version: int = column("version", "Grows by one with every change; give it as expectedVersion to change just this.")
     updated_at: datetime = column("updated_at", "When it was last changed.")
+
+    @one(Price)
+    def price(row: Any, product: Any) -> Rows:
+        """What the product costs here."""
+        own = {"own_regular_price": Outer("regular_price"), "own_sale_price": Outer("sale_price")}
+        return Rows([product.id == row.product_id], carries=own)
 
     @one(_Product)
     def product(row: Any, product: Any) -> Rows:

@@ -100,6 +100,7 @@ async def test_reading_needs_the_read_scope_and_writing_the_write_scope(
     client: httpx.AsyncClient, issue_key: Any
 ) -> None:
     allowed = {("read",): (200, 403), ("write",): (403, 200), ("read", "write"): (200, 200), ("admin",): (200, 200)}
+    allowed[("storefront",)] = (200, 403)
     for scopes, expected in allowed.items():
         token = await issue_key(*scopes)
         answers = [await post(client, token, query) for query in (QUERY, UPDATE)]

@@ -37,6 +37,7 @@ Meanings = Mapping[str, Strategy | Callable[[Mapping[str, Any]], Strategy]]
 
 ABSENT: Final = object()
 _CURSORS: Final = frozenset({"after", "before"})
+NOT_EMPTY: Final = frozenset({"Query.availabilityFor.lines"})
 _DEPTH_MAX: Final = 6
 _FIELDS_MAX: Final = 28
 
@@ -114,10 +115,13 @@ class _Writer:
         root = self.schema.query_type
         assert root is not None
         name = self.draw(st.sampled_from([name for name, known in root.fields.items() if known.args]))
-        below = _little_of(get_named_type(root.fields[name].type))
+        below = _little_of(get_named_type(root.fields[name].type)) or self.selection(
+            get_named_type(root.fields[name].type), 2, [{}]
+        )
         field = f"{name}{self.arguments(root, name, root.fields[name])} {below}"
         declared = f"({', '.join(self.declared)})" if self.declared else ""
-        return Asked(f"query Q{declared} {{ {field} }}", self.variables, {**self.variables, **self.others})
+        text = "\n".join([f"query Q{declared} {{ {field} }}", *self.definitions])
+        return Asked(text, self.variables, {**self.variables, **self.others})
 
     # Selections
 
@@ -245,7 +249,8 @@ class _Writer:
             return None
         type_ = get_nullable_type(type_)
         if isinstance(type_, GraphQLList):
-            return [self.value(type_.of_type, coordinate, siblings) for _ in range(self.draw(st.integers(0, 3)))]
+            length = self.draw(st.integers(1 if coordinate in NOT_EMPTY else 0, 3))
+            return [self.value(type_.of_type, coordinate, siblings) for _ in range(length)]
         if isinstance(type_, GraphQLEnumType):
             return self.draw(st.sampled_from(sorted(type_.values)))
         if isinstance(type_, GraphQLInputObjectType):

@@ -7,6 +7,7 @@ from the SDL alone: one plain method per field, lists that are looped over and s
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,10 +33,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
 from storage import tables
+from storage.access import Credential, Scope
 from storage.columns import price_text, timestamp_text
 from storage.upsert import table_of
+from tests.schema.caller import NOW, Caller, Who
 
 Rows = Mapping[type[SQLModel], Sequence[Mapping[str, Any]]]
+EXACT = frozenset({"StockLevel.onHand", "StockLevel.reserved", "StockLevel.safetyStock", "StockLevel.available"}) | {
+    "Product.onHand",
+    "Product.available",
+    "StockLevel.deficit",
+    "StockLevel.onHandAt",
+}
+"""Fields that are null for callers who do not see quantities as they are."""
 READ = (
     tables.Location,
     tables.Product,
@@ -53,7 +63,7 @@ async def all_rows(session: AsyncSession) -> Rows:
 
 @dataclass(frozen=True)
 class Reference:
-    """Executes documents over these rows. `visible`: the locations that a limited caller may see."""
+    """Executes documents over these rows, for a caller of the Caller's kind."""
 
     schema: GraphQLSchema
     rows: Rows
@@ -63,14 +73,12 @@ class Reference:
         """A reference for the schema that this text describes."""
         return cls(build_schema(sdl), rows)
 
-    def execute(
-        self, text: str, variables: Mapping[str, Any] | None = None, *, visible: Iterable[int] | None = None
-    ) -> ExecutionResult:
+    def execute(self, text: str, variables: Mapping[str, Any] | None = None, *, visible: Who = None) -> ExecutionResult:
         """What any GraphQL server answers."""
         document = parse(text)
         if errors := validate(self.schema, document):
             return ExecutionResult(None, errors)
-        root = Shop(self.rows, None if visible is None else set(visible))
+        root = Shop(self.rows, Caller.credential(visible))
         result = execute(
             self.schema,
             document,
@@ -101,11 +109,13 @@ class Cursor(str):
 
 def _resolve(source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
     name = _snake(info.field_name)
+    if f"{info.parent_type.name}.{info.field_name}" in EXACT and not source.shop.is_exact:
+        return None
     value = source[name] if isinstance(source, Mapping) else getattr(source, name)
     if callable(value):
         value = value(**_snaked(arguments))
     if isinstance(get_named_type(info.return_type), GraphQLEnumType) and value is not None:
-        return value.upper()
+        return [item.upper() for item in value] if isinstance(value, list) else value.upper()
     if isinstance(value, Decimal):
         return price_text(value)
     return timestamp_text(value) if isinstance(value, datetime) else value
@@ -124,11 +134,17 @@ def _snaked(value: Any) -> Any:
 class Shop:
     """The root of all queries, as one caller sees it."""
 
-    def __init__(self, rows: Rows, visible: set[int] | None) -> None:
+    def __init__(self, rows: Rows, who: Credential) -> None:
+        self.who, visible = who, who.locations
+        self.is_exact = who.visibility == "exact"
+        self.is_inside = self.is_exact and not who.is_public
+        self.rows_by_id = {row["id"]: row for row in rows[tables.Product]}
+
         def seen(model: type[SQLModel], column: str) -> list[Mapping[str, Any]]:
             return [row for row in rows[model] if visible is None or row[column] in visible]
 
-        self.all_products = sorted((Product(self, row) for row in rows[tables.Product]), key=lambda p: p.number)
+        self.all_products = [Product(self, row) for row in rows[tables.Product]]
+        self.all_products.sort(key=lambda p: p.number)
         self.all_locations = [Location(self, row) for row in seen(tables.Location, "id")]
         self.all_locations.sort(key=lambda location: (location.position, location.number))
         self.every_location = [Location(self, row) for row in rows[tables.Location]]
@@ -147,6 +163,63 @@ class Shop:
                 kind = "location" if row["product_id"] is None else "product"
                 self.all_changes.append(Change(self, {**row, "kind": kind}))
         self.all_changes.sort(key=lambda change: change.sequence)
+        if who.is_public:
+            self._show_only_what_is_on_show()
+
+    def _show_only_what_is_on_show(self) -> None:
+        def is_published(row: Mapping[str, Any]) -> bool:
+            parent = self.rows_by_id.get(row["parent_id"])
+            return row["status"] == "publish" and (parent is None or parent["status"] == "publish")
+
+        self.all_products = [product for product in self.all_products if is_published(product.row)]
+        self.all_locations = [place for place in self.all_locations if place.active and not place.archived_at]
+        self.all_levels = [
+            level for level in self.all_levels if not level.disabled and level.location() and level.product()
+        ]
+
+    def viewer(self) -> Any:
+        limited = self.who.locations
+        return {
+            "key": {
+                "id": f"gid://stockgate/ApiKey/{self.who.id}",
+                "name": self.who.name,
+                "hint": "",
+                "expires_at": None,
+            },
+            "scopes": [str(scope) for scope in Scope if scope in self.who.scopes],
+            "visibility": {"kind": self.who.visibility, "cap": self.who.cap},
+            "limits": {"cost_per_minute": None, "first_max": 250, "bulk_items_max": 1000},
+            "locations": None if limited is None else self.all_locations,
+        }
+
+    def availability_for(self, lines: Any, locations: Any = None, near: Any = None) -> Any:
+        made = [Line(self, line, locations, near) for line in lines]
+        needed: dict[Any, int] = {}
+        for line in made:
+            number = line.product().number if line.product() else None
+            needed[number] = needed.get(number, 0) + line.requested
+        by_product = {line.product().number: line for line in made if line.product()}
+        if None in needed:
+            return {"lines": made, "can_serve_all": False, "locations": []}
+        serving = [
+            place
+            for place in next(iter(by_product.values())).places
+            if all(by_product[number].is_served_at(place["location"], units) for number, units in needed.items())
+        ]
+        return {
+            "lines": made,
+            "can_serve_all": all(by_product[number].is_served(units) for number, units in needed.items()),
+            "locations": serving,
+        }
+
+    def shown(self, quantity: int | None) -> dict[str, Any]:
+        """A quantity as the caller sees it."""
+        cap = self.who.cap
+        if quantity is None or self.is_exact:
+            return {"quantity": quantity, "quantity_is_capped": False}
+        if cap is None:
+            return {"quantity": None if quantity else 0, "quantity_is_capped": False}
+        return {"quantity": min(quantity, cap), "quantity_is_capped": quantity > cap}
 
     def product(self, **keys: Any) -> Any:
         name, value = _only(keys)
@@ -171,6 +244,7 @@ class Shop:
             "CREATED_AT": ("created_at,id", lambda p: (timestamp_text(p.created_at), p.number)),
             "UPDATED_AT": ("updated_at,id", lambda p: (timestamp_text(p.updated_at), p.number)),
         }
+        self._refuse_quantities(filter)
         found = [product for product in self.all_products if _is_product(product, filter or {})]
         return _page(found, *orders[order_by], **page, descending=direction == "DESC")
 
@@ -180,14 +254,27 @@ class Shop:
         return _first(location for location in self.all_locations if _is_named(location, [named]))
 
     def locations(self, active: bool | None = None, filter: Any = None) -> Any:  # noqa: A002, FBT001 (called by name)
+        self._refuse_quantities(filter)
         found = [location for location in self.all_locations if active is None or location.active is active]
         return [location for location in found if _is_location(location, filter or {})]
 
     def stock_levels(self, order_by: str, direction: str, filter: Any = None, **page: Any) -> Any:  # noqa: A002
+        self._refuse_quantities(filter)
+        self._refuse_quantities({"on_hand": order_by if order_by in {"ON_HAND", "AVAILABLE"} else None})
         found = [level for level in self.all_levels if _is_level(level, filter or {})]
         return _sorted_levels(found, order_by, direction, page)
 
+    def _refuse_quantities(self, asked: Any) -> None:
+        telling = ("on_hand", "available", "below_threshold", "changed_since_sequence")
+        if not self.is_exact and any((asked or {}).get(name) is not None for name in telling):
+            raise GraphQLError("quantities are hidden")
+
+    def _refuse_history(self) -> None:
+        if not self.is_inside:
+            raise GraphQLError("history is hidden")
+
     def low_stock(self, order_by: str, direction: str, locations: Any = None, **page: Any) -> Any:
+        self._refuse_history()
         found = [level for level in self.all_levels if level.is_low()]
         found = [level for level in found if locations is None or _is_named(level.location(), locations)]
         return _sorted_levels(found, order_by, direction, page)
@@ -202,13 +289,16 @@ class Shop:
         return {"sku": product.sku, "product": product, "stock_levels": product.stock_levels(locations)}
 
     def stock_changes(self, filter: Any = None, **page: Any) -> Any:  # noqa: A002
+        self._refuse_history()
         found = [entry for entry in self.all_entries if _is_entry(entry, filter or {})]
         return _entries_page(found, page)
 
     def stock_change_group(self, id: str) -> Any:  # noqa: A002
+        self._refuse_history()
         return _first(group for group in self.all_groups if group.number == _number("StockChangeGroup", id))
 
     def changes(self, after_sequence: int, first: int | None = 100) -> Any:
+        self._refuse_history()
         first = 100 if first is None else first
         if after_sequence < 0 or not 0 <= first <= 1000:
             raise GraphQLError("out of range")
@@ -222,8 +312,8 @@ class Shop:
             "Product": self.all_products,
             "Location": self.all_locations,
             "StockLevel": self.all_levels,
-            "LedgerEntry": self.all_entries,
-            "StockChangeGroup": self.all_groups,
+            "LedgerEntry": self.all_entries if self.is_inside else [],
+            "StockChangeGroup": self.all_groups if self.is_inside else [],
         }
         if found is None or found[1] not in known:
             raise GraphQLError("no node id")
@@ -268,17 +358,6 @@ class Product(Record):
     def levels(self) -> list[StockLevel]:
         return [level for level in self.shop.all_levels if level.product_id == self.number]
 
-    @cached_property
-    def threshold(self) -> int:
-        parent = self.parent()
-        numbers = (self.row["low_stock_threshold"], parent and parent.row["low_stock_threshold"], 2)
-        return next(number for number in numbers if number is not None)
-
-    @cached_property
-    def is_tracked(self) -> bool:
-        parent = self.parent()
-        return bool(self.manage_stock or (parent and parent.manage_stock))
-
     def status_at(self, locations: Any) -> str:
         kept = [variation for variation in self.variations() if variation.status != "trash"]
         untracked = not self.is_tracked
@@ -287,13 +366,38 @@ class Product(Record):
         levels = [level for item in (self, *kept) for level in item.levels if level.is_offered()]
         if locations is not None:
             levels = [level for level in levels if _is_named(level.location(), locations)]
-        backorders = any(level.takes_backorders() for level in levels)
+        backorders = any(level.takes_backorders for level in levels)
         return _status(sum(level.offered() for level in levels), self.threshold, untracked, backorders)
 
     def on_hand(self) -> int | None:
         levels = [level for item in (self, *self.variations()) for level in item.levels]
         counted = [level.on_hand for level in levels if level.location().active and level.on_hand is not None]
         return sum(counted) if counted else None
+
+    @property
+    def above(self) -> Mapping[str, Any]:
+        """The row of its parent, whoever asks."""
+        return self.shop.rows_by_id.get(self.parent_id, {})
+
+    @property
+    def is_tracked(self) -> bool:
+        return self.manage_stock or self.above.get("manage_stock", False)
+
+    @property
+    def threshold(self) -> int:
+        for number in (self.low_stock_threshold, self.above.get("low_stock_threshold")):
+            if number is not None:
+                return int(number)
+        return 2
+
+    def price(self) -> Any:
+        return _price(self, None)
+
+    def available(self) -> int | None:
+        return Offered(self).quantity
+
+    def availability(self, locations: Any = None, near: Any = None) -> Any:
+        return Offered(self, locations, near).told()
 
     def parent(self) -> Any:
         return _first(p for p in self.shop.all_products if p.number == self.parent_id)
@@ -345,6 +449,9 @@ class StockLevel(OfLevel):
         past = [entry.row["on_hand"] for entry in self.entries if not _is_after(entry.created_at, time)]
         return past[-1] if past else None
 
+    def price(self) -> Any:
+        return _price(Product(self.shop, self.shop.rows_by_id[self.product_id]), self)
+
     def available(self) -> int | None:
         return None if self.on_hand is None else self.on_hand - self.reserved - self.safety_stock
 
@@ -360,8 +467,10 @@ class StockLevel(OfLevel):
         available = self.available()
         return available if available is not None and available > 0 and self.product().is_tracked else 0
 
+    @property
     def takes_backorders(self) -> bool:
-        return (self.backorders or self.product().backorders) != "no"
+        own: str = self.backorders or self.shop.rows_by_id[self.product_id]["backorders"]
+        return own != "no"
 
     def is_low(self) -> bool:
         deficit = self.deficit()
@@ -371,7 +480,7 @@ class StockLevel(OfLevel):
         if not self.is_offered():
             return "OUT_OF_STOCK"
         product = self.product()
-        return _status(self.offered(), product.threshold, not product.is_tracked, self.takes_backorders())
+        return _status(self.offered(), product.threshold, not product.is_tracked, self.takes_backorders)
 
 
 class LedgerEntry(OfLevel):
@@ -393,6 +502,121 @@ class LedgerEntry(OfLevel):
     def __getattr__(self, name: str) -> Any:
         of_group = ("reason", "note", "reference", "principal", "api_key_id", "dialect", "request_id")
         return getattr(self.group(), name) if name in of_group else super().__getattr__(name)
+
+
+class Offered:
+    """What may be promised of a product at some places, counted level by level."""
+
+    def __init__(self, product: Product, locations: Any = None, near: Any = None) -> None:
+        self.product, self.shop, self.near = product, product.shop, near
+        variations = [item for item in product.variations() if item.status != "trash"]
+        carriers = variations if product.type == "variable" else [product]
+        self.untracked = not all(item.is_tracked for item in carriers)
+        self.levels: list[tuple[StockLevel, Product]] = []
+        for item in [product, *variations]:
+            for level in item.levels if item.status != "trash" else []:
+                place = level.location()
+                if level.disabled or not place.active or place.archived_at:
+                    continue
+                if (locations is None or _is_named(place, locations)) and self._is_near(place):
+                    self.levels.append((level, item))
+        self.quantity, self.status = self._sum(self.levels, untracked=self.untracked)
+
+    def _is_near(self, place: Any) -> bool:
+        radius = (self.near or {}).get("radius_km")
+        if radius is None:
+            return True
+        metres = self._metres(place)
+        return metres is not None and metres <= radius * 1000
+
+    def _metres(self, place: Any) -> int | None:
+        if self.near is None or place.latitude is None or place.longitude is None:
+            return None
+        here, there = math.radians(self.near["latitude"]), math.radians(place.latitude)
+        north, east = there - here, math.radians(place.longitude - self.near["longitude"])
+        square = math.sin(north / 2) ** 2 + math.cos(here) * math.cos(there) * math.sin(east / 2) ** 2
+        return round(2 * 6_371_008.8 * math.asin(math.sqrt(min(1.0, square))))
+
+    def _sum(self, levels: Any, *, untracked: bool) -> tuple[int | None, str]:
+        quantity = sum(max(level.available() or 0, 0) for level, item in levels if item.is_tracked)
+        if quantity:
+            return quantity, "low_stock" if quantity <= self.product.threshold else "in_stock"
+        if untracked:
+            return None, "not_tracked"
+        return 0, "backorder" if any(level.takes_backorders for level, _ in levels) else "out_of_stock"
+
+    def places(self) -> list[dict[str, Any]]:
+        """By location, in order; with the quantity as it is under `units`."""
+        made = []
+        for place in self.shop.all_locations:
+            levels = [(level, item) for level, item in self.levels if level.location_id == place.number]
+            if not levels:
+                continue
+            quantity, status = self._sum(levels, untracked=not all(item.is_tracked for _, item in levels))
+            metres = self._metres(place)
+            own = _first(level for level, item in levels if item is self.product)
+            made.append(
+                {
+                    "location": place,
+                    "metres": metres,
+                    "distance_km": None if metres is None else metres / 1000,
+                    "status": status,
+                    "units": quantity,
+                    "free": any(level.takes_backorders or not item.is_tracked for level, item in levels),
+                    "pickup": place.pickup,
+                    "price": _price(self.product, own),
+                    **self.shop.shown(quantity),
+                }
+            )
+        return sorted(made, key=lambda place: (place["metres"] is None, place["metres"] or 0))
+
+    def told(self) -> dict[str, Any]:
+        return {"status": self.status, "locations": self.places(), **self.shop.shown(self.quantity)}
+
+
+class Line:
+    """One line of a cart."""
+
+    def __init__(self, shop: Shop, line: Any, locations: Any, near: Any) -> None:
+        self.sku, self.requested = line["sku"], line["quantity"]
+        self._product = shop.product(sku=self.sku)
+        self.offered = Offered(self._product, locations, near) if self._product else None
+        self.places = self.offered.places() if self.offered else []
+        shown = shop.shown(self.offered.quantity if self.offered else None)
+        self.quantity, self.quantity_is_capped = shown["quantity"], shown["quantity_is_capped"]
+        self.status = self.offered.status if self.offered else None
+
+    def product(self) -> Any:
+        return self._product
+
+    def is_served(self, units: int) -> bool:
+        offered = self.offered
+        if offered is None:
+            return False
+        takes = any(level.takes_backorders for level, _ in offered.levels)
+        return (offered.quantity or 0) >= units or offered.untracked or takes
+
+    def is_served_at(self, location: Any, units: int) -> bool:
+        found = [place for place in self.places if place["location"] is location]
+        return any((place["units"] or 0) >= units or place["free"] for place in found)
+
+    def can_serve(self) -> bool:
+        return self.is_served(self.requested)
+
+    def locations(self) -> Any:
+        return [place for place in self.places if self.is_served_at(place["location"], self.requested)]
+
+
+def _price(product: Product, own: StockLevel | None) -> dict[str, Any]:
+    """What a product costs: where it has a level with prices, those."""
+    regular, sale = product.regular_price, product.sale_price
+    if own is not None:
+        regular = regular if own.regular_price is None else own.regular_price
+        sale = sale if own.sale_price is None else own.sale_price
+    has_begun = product.sale_starts_at is None or product.sale_starts_at <= NOW
+    has_ended = product.sale_ends_at is not None and product.sale_ends_at <= NOW
+    on_sale = None not in {regular, sale} and sale < regular and has_begun and not has_ended
+    return {"regular": regular, "sale": sale, "current": sale if on_sale else regular, "on_sale": on_sale}
 
 
 class StockChangeGroup(Record):

@@ -42,7 +42,15 @@ BACKORDERS: Final = ("no", "notify", "yes")
 TYPES: Final = ("simple", "simple", "simple", "external", "grouped")
 REASONS: Final = tuple(Reason)
 _ELSEWHERE: Final = {1: 2, 2: 40, 3: 1, 40: 5, 5: 3}
-STATUSES: Final = ("publish", "publish", "draft", "pending", "private", "trash")
+WINDOWS: Final = (
+    None,
+    None,
+    EPOCH,
+    EPOCH + timedelta(microseconds=1),
+    EPOCH - timedelta(days=1),
+    EPOCH + timedelta(days=9),
+)
+STATUSES: Final = ("publish", "publish", "publish", "publish", "draft", "pending", "private", "trash")
 
 
 def tables() -> list[list[Any]]:
@@ -74,12 +82,18 @@ async def count_on(session: AsyncSession) -> None:
 
 
 def _locations() -> Iterator[SQLModel]:
-    yield a_location(1, is_default=True, code="TILL-1", city="Łódź", country="PL", latitude=51.759445, pickup=True)
+    yield a_location(
+        1, is_default=True, code="TILL-1", city="Łódź", country="PL", latitude=51.759445, longitude=-0.5, pickup=True
+    )
     yield a_location(2, position=1, code="till-1", kind="warehouse", address2='Door "2"\n\\', description="A\tB")
     yield a_location(3, position=0, active=False, name="Кінець", slug="кінець", latitude=0.0, longitude=180.0)
-    yield a_location(40, position=1, address1="", name="40%_\\", code="%", latitude=-33.8688197, longitude=151.2092955)
+    yield a_location(
+        40, position=1, address1="", name="40%_\\", code="%", latitude=-33.8688197, longitude=151.2092955, pickup=True
+    )
     yield a_location(5, position=9, active=False, kind="warehouse", postcode="00-001", region="M", slug="5-👟")
-    yield a_location(6, position=2, name="Empty", description="Nothing is stocked here.")
+    yield a_location(6, position=2, name="Empty", description="Nothing is stocked here.", latitude=51.5)
+    yield a_location(7, position=3, active=False, archived_at=TIMES[3], latitude=51.7, longitude=-0.4)
+    yield a_location(8, position=1, latitude=51.759445, longitude=-0.5, pickup=True)
 
 
 def _products(rng: random.Random) -> Iterator[SQLModel]:
@@ -110,10 +124,12 @@ def _product(rng: random.Random, number: int, text: str, **values: Any) -> Produ
         gtin_text=gtin and gtin.lstrip("0"),
         status=rng.choice(STATUSES),
         manage_stock=rng.random() < 0.8,
-        low_stock_threshold=rng.choice((None, None, 0, 1, 5)),
         backorders=rng.choice(BACKORDERS),
         regular_price=rng.choice(PRICES),
         sale_price=rng.choice(PRICES),
+        sale_starts_at=rng.choice(WINDOWS),
+        sale_ends_at=rng.choice(WINDOWS),
+        low_stock_threshold=rng.choice((None, None, 0, 1, 5)),
         created_at=rng.choice(TIMES),
         updated_at=rng.choice(TIMES),
         **values,
@@ -123,7 +139,7 @@ def _product(rng: random.Random, number: int, text: str, **values: Any) -> Produ
 def _levels(rng: random.Random) -> Iterator[SQLModel]:
     numbers = [*range(1, len(TEXTS) + 1), *range(41, 53), 900]
     for product_id in numbers:
-        for location_id in (1, 2, 3, 40, 5):
+        for location_id in (1, 2, 3, 40, 5, 7, 8):
             if rng.random() < 0.6:
                 yield StockLevel(
                     product_id=product_id,

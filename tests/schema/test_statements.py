@@ -10,9 +10,10 @@ from sqlalchemy import event
 
 import schema
 from schema.operations import Operation
+from storage.access import Credential, Scope
 from storage.database import Database
 from tests.builders import a_location, a_product
-from tests.schema.caller import MUCH, Caller
+from tests.schema.caller import MUCH, Caller, Who
 
 
 class CountingDatabase(Database):
@@ -56,7 +57,7 @@ def written(new_caller: Callable[..., Caller]) -> Iterator[Caller]:
     yield from counting_caller(new_caller(load))
 
 
-def statements(caller: Caller, query: str, visible: Any = None, **variables: Any) -> list[str]:
+def statements(caller: Caller, query: str, visible: Who = None, **variables: Any) -> list[str]:
     """The statements of one request."""
     caller.database.statements.clear()
     caller.data(query, visible, **variables)
@@ -82,6 +83,12 @@ ROOT_FIELDS = [
     "locations { name stockLevels(first: $n) { totalCount nodes { product { sku } } } }",
     "location(id: 1) { stockLevels(first: $n) { nodes { product { sku stockLevels { onHand } } } } }",
     "product(id: 1) { stockLevels { location { stockLevels(first: $n) { nodes { onHand } } } } }",
+    """products(first: $n) { nodes { available price { current } availability(near: {latitude: 1, longitude: 2}) {
+        status quantity locations { location { name } distanceKm quantity price { current } } }
+        stockLevels { price { current } product { availability { status } } } } }""",
+    """availabilityFor(lines: [{sku: "SKU-1", quantity: 1}, {sku: "SKU-2", quantity: 1}]) { canServeAll
+        locations { location { stockLevels(first: $n) { totalCount } } }
+        lines { product { name availability { status } } status locations { location { slug } quantity } } }""",
 ]
 
 
@@ -97,6 +104,18 @@ def test_a_key_that_is_limited_costs_no_further_statement(counting: Caller) -> N
     for field in ROOT_FIELDS:
         found = statements(counting, f"query($n: Int!) {{ {field} }}", [1, 2], n=10)
         assert len([text for text in found if "pg_locks" not in text]) == 1
+
+
+def test_a_public_key_costs_no_further_statement(counting: Caller) -> None:
+    public = Credential(2, "shop window", frozenset({Scope.STOREFRONT}))
+    for field in ROOT_FIELDS:
+        if not any(name in field for name in ("stockChanges", "changes(", "lowStock", "AVAILABLE")):
+            assert len(statements(counting, f"query($n: Int!) {{ {field} }}", public, n=10)) == 1
+
+
+def test_the_viewer_asks_the_database_only_for_its_locations(counting: Caller) -> None:
+    assert statements(counting, "{ viewer { key { name } scopes locations { name } } }") == []
+    assert len(statements(counting, "{ viewer { key { name } scopes locations { name } } }", [1, 2])) == 1
 
 
 def test_two_root_fields_are_two_statements(counting: Caller) -> None:

@@ -155,7 +155,7 @@ class World:
 
     def product(self, product: Product) -> Availability:
         variations = [p for p in self.products.values() if p.parent_id == product.id and p.status != "trash"]
-        items = {p.id for p in (product, *variations)}
+        items = {p.id for p in (product, *variations) if p.status != "trash"}
         offers = [
             self.offer(level)
             for level in self.levels

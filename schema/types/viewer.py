@@ -1,0 +1,95 @@
+"""Viewer: the caller, as it may know itself."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import strawberry
+from sqlalchemy import Text
+
+from schema.connections import FIRST_MAX
+from schema.context import Context
+from schema.sources import Rows, elsewhere, many
+from schema.types.choices import ApiKeyScope, ApiKeyVisibility
+from storage.access import Scope, Visibility
+from storage.json_rows import among, json_text
+
+_Location = elsewhere("Location", "schema.types.location")
+
+
+@strawberry.type(description="The API key that asks.")
+class ViewerKey:
+    """Of a Credential."""
+
+    id: strawberry.ID = strawberry.field(description="Its id over all types. Opaque.")
+    name: str = strawberry.field(description="Who it is for.")
+    hint: str = strawberry.field(description="How it begins, to recognise it in a list.")
+    expires_at: datetime | None = strawberry.field(description="When it stops being valid; null for never.")
+
+
+@strawberry.type(description="How exactly quantities are seen.")
+class ViewerVisibility:
+    """Of a Credential."""
+
+    kind: ApiKeyVisibility = strawberry.field(description="In what way.")
+    cap: int | None = strawberry.field(description="The highest quantity shown, when it is CAPPED.")
+
+
+@strawberry.type(description="How much may be asked.")
+class ViewerLimits:
+    """Of the settings and a Credential."""
+
+    cost_per_minute: int | None = strawberry.field(
+        description="The key's own budget of query cost per minute; null when it has the server's."
+    )
+    first_max: int = strawberry.field(description="Most items on one page of a connection.")
+    bulk_items_max: int = strawberry.field(description="Most lines in one mutation.")
+
+
+@strawberry.type(description="The caller: its API key, and what that may do and see.")
+class Viewer:
+    """Of the Context; only its locations are read."""
+
+    location_ids: strawberry.Private[list[int] | None]
+    key: ViewerKey = strawberry.field(description="The API key.")
+    scopes: list[ApiKeyScope] = strawberry.field(description="What it may do.")
+    visibility: ViewerVisibility = strawberry.field(description="How exactly it sees quantities.")
+    limits: ViewerLimits = strawberry.field(description="How much it may ask.")
+
+    @classmethod
+    def of(cls, context: Context) -> Viewer:
+        """Who asks in this context."""
+        credential, locations = context.credential, context.visible_locations
+        return cls(
+            location_ids=None if locations is None else list(locations),
+            key=ViewerKey(
+                id=strawberry.ID(f"gid://stockgate/ApiKey/{credential.id}"),
+                name=credential.name,
+                hint=credential.hint,
+                expires_at=credential.expires_at,
+            ),
+            scopes=[ApiKeyScope[scope.name] for scope in Scope if scope in credential.scopes and scope in _SCOPES],
+            visibility=ViewerVisibility(
+                kind=ApiKeyVisibility[credential.visibility.name],
+                cap=credential.cap if credential.visibility is Visibility.CAPPED else None,
+            ),
+            limits=ViewerLimits(
+                cost_per_minute=credential.cost_per_minute,
+                first_max=FIRST_MAX,
+                bulk_items_max=context.bulk_items_max,
+            ),
+        )
+
+    def given(self) -> dict[str, Any] | None:
+        """What the compiled field hangs on; None makes it null."""
+        return None if self.location_ids is None else {"location_ids": self.location_ids}
+
+    @many(_Location, nullable=True)
+    def locations(row: Any, location: Any) -> Rows:
+        """The locations that it is limited to, in their order; null for everywhere."""
+        limited_to = among(location.id, row.location_ids.bind(json_text, type_=Text()))
+        return Rows([limited_to], [location.position, location.id])
+
+
+_SCOPES = frozenset(scope for scope in Scope if scope.name in ApiKeyScope.__members__)
