@@ -32,7 +32,7 @@ from schema.sources import (
     Rows,
     Through,
 )
-from storage.json_rows import member, rows_of
+from storage.json_rows import among, member, rows_of
 from storage.json_sql import json_aggregate, json_object, json_or_null, printed
 from storage.upsert import table_of
 
@@ -87,6 +87,18 @@ class Compiler:
             raise forbidden(f"`{selected.name}` is not for this API key: {_INSIDE}")
         if selected.exact and not self.sees.is_exact:
             raise forbidden(f"`{selected.exact[0]}` of `{selected.name}` is not for this API key: {_HIDDEN}")
+
+    def keyed(
+        self, type_name: str, fields: tuple[Selected, ...], key: str, keys: BindParameter[str]
+    ) -> Select[tuple[Any, str]]:
+        """The statement of some rows by their key: each key with its row's object, in no order."""
+        source = self.target(type_name)
+        item = JoinedRow(source.table, self.new_name("s"), source=source, given=source.given)
+        made, named = self.object(item, fields), getattr(item.columns, key)
+        found = source.where(
+            among(getattr(source.columns, key), keys), *self.sees.conditions(type_name, source.columns)
+        )
+        return select(named, made).select_from(item.subquery(found))
 
     def object(self, row: Named, fields: tuple[Selected, ...]) -> ColumnElement[Any]:
         """The JSON object of one row."""

@@ -129,21 +129,21 @@ class Selector:
         nullable = not is_non_null_type(definition.type)
         values = {_snake(name): self._slotted(value) for name, value in arguments.items()}
         exact = tuple(part for name, value in arguments.items() for part in _exact(definition.args[name], name, value))
-        below = self._below(returned, details) if isinstance(returned, GraphQLObjectType) else ()
+        below = self.below(returned, details) if isinstance(returned, GraphQLObjectType) else ()
         source = declared.metadata.get(SOURCE)
         selected = Selected(key, node.name.value, returned.name, source, values, below, nullable, exact)
         if not isinstance(returned, GraphQLInterfaceType):
             return selected
         possible = self.schema.get_possible_types(returned)
-        types = (replace(selected, type_name=type_.name, fields=self._below(type_, details)) for type_ in possible)
+        types = (replace(selected, type_name=type_.name, fields=self.below(type_, details)) for type_ in possible)
         return replace(selected, types=tuple(types))
 
-    def _below(self, type_: GraphQLObjectType, details: list[FieldDetails]) -> tuple[Selected, ...]:
-        """What is selected of an object of that type."""
+    def below(self, returned: GraphQLObjectType, details: list[FieldDetails]) -> tuple[Selected, ...]:
+        """The trees below a field that returns this type, or one that this type is one of."""
         grouped = collect_subfields(
-            self.schema, self.fragments, self.variables, self.operation, type_, details
+            self.schema, self.fragments, self.variables, self.operation, returned, details
         ).grouped_field_set
-        return tuple(self.select(type_, below) for below in grouped.values())
+        return tuple(self.select(returned, below) for below in grouped.values())
 
     def _slotted(self, value: Any) -> Any:
         """Literals become constants; objects keep their keys; slots, switches, choices and nulls stay."""
