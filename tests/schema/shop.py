@@ -8,11 +8,12 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+import sqlalchemy
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
 from storage.changes import Reason
-from storage.tables import LedgerEntry, Product, StockChangeGroup, StockLevel
+from storage.tables import CatalogChange, LedgerEntry, Product, StockChangeGroup, StockLevel
 from tests.builders import EPOCH, a_location, a_product
 
 TEXTS: Final = (
@@ -40,6 +41,7 @@ TIMES: Final = tuple(
 BACKORDERS: Final = ("no", "notify", "yes")
 TYPES: Final = ("simple", "simple", "simple", "external", "grouped")
 REASONS: Final = tuple(Reason)
+_ELSEWHERE: Final = {1: 2, 2: 40, 3: 1, 40: 5, 5: 3}
 WINDOWS: Final = (
     None,
     None,
@@ -52,9 +54,15 @@ STATUSES: Final = ("publish", "publish", "publish", "publish", "draft", "pending
 
 
 def tables() -> list[list[Any]]:
-    """The rows of each table: locations, products, stock levels, change groups, ledger entries. Always the same."""
+    """The rows of each table: locations, products, stock levels, change groups, ledger entries, catalogue changes.
+
+    Always the same.
+    """
     rng = random.Random(20_260_102)  # noqa: S311 (no secret)
-    return [list(rows) for rows in (_locations(), _products(rng), _levels(rng), _groups(), _entries(rng))]
+    return [
+        list(rows)
+        for rows in (_locations(), _products(rng), _levels(rng), _groups(), _entries(rng), _catalog_changes())
+    ]
 
 
 async def load(session: AsyncSession) -> None:
@@ -62,6 +70,15 @@ async def load(session: AsyncSession) -> None:
     for rows in tables():
         session.add_all(rows)
         await session.flush()
+    await count_on(session)
+
+
+async def count_on(session: AsyncSession) -> None:
+    """What is written next gets a higher sequence than the rows that were given theirs."""
+    if session.get_bind().dialect.name == "postgresql":
+        given = "SELECT sequence FROM ledger_entry UNION SELECT sequence FROM catalog_change"
+        count = sqlalchemy.text(f"SELECT setval('ledger_entry_sequence_seq', max(sequence)) FROM ({given}) given")
+        await session.execute(count)
 
 
 def _locations() -> Iterator[SQLModel]:
@@ -137,9 +154,11 @@ def _groups() -> Iterator[SQLModel]:
     for number, text in enumerate(TEXTS[:6], start=1):
         yield StockChangeGroup(
             id=number,
-            dialect="graphql",
+            dialect="mulopimfwc/v1" if number % 3 == 0 else "graphql",
+            api_key_id=None if number % 3 == 0 else number % 3,
             principal=text,
             reason=REASONS[number % len(REASONS)],
+            reverses_id=3 if number == 5 else None,
             note="" if number % 2 else text,
             reference=f"#{number}",
             request_id=f"r{number}",
@@ -148,18 +167,33 @@ def _groups() -> Iterator[SQLModel]:
 
 
 def _entries(rng: random.Random) -> Iterator[SQLModel]:
-    for sequence in range(1, 41):
+    half: dict[str, int] = {}
+    for sequence in (*range(1, 35), *range(37, 43)):
+        if sequence % 4 == 0:  # the other half of a transfer
+            half = {**half, "location_id": _ELSEWHERE[half["location_id"]]}
+        else:  # the sixth group has none
+            half = {"group_id": rng.randint(1, 5), "line": sequence, "product_id": rng.randint(1, 10)}
+            half["location_id"] = rng.choice((1, 2, 3, 40, 5))
         yield LedgerEntry(
             sequence=sequence,
-            group_id=rng.randint(1, 5),  # the sixth group has none
-            line=rng.randint(0, 3),
-            product_id=rng.randint(1, 10),
-            location_id=rng.choice((1, 2, 3, 40, 5)),
+            **half,
             delta=rng.choice((-3, 0, 4)),
             before=rng.choice(QUANTITIES),
             on_hand=rng.choice(QUANTITIES),
             created_at=rng.choice(TIMES),
             **_state(rng),
+        )
+
+
+def _catalog_changes() -> Iterator[SQLModel]:
+    changed = ((1, None, False), (None, 2, False), (None, 5, True), (None, 40, False), (48, None, True))
+    for sequence, (product_id, location_id, deleted) in zip((35, 36, 43, 44, 46), changed, strict=True):
+        yield CatalogChange(
+            sequence=sequence,
+            product_id=product_id,
+            location_id=location_id,
+            deleted=deleted,
+            created_at=TIMES[sequence % len(TIMES)],
         )
 
 
