@@ -1,0 +1,70 @@
+"""A running server, and Node with what package-lock.json lists, for clients and audits that others wrote."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.engine import make_url
+
+from tests.conformance.serving import Served, serving
+from tests.conftest import ENGINES, _admin, _copy
+
+HERE = Path(__file__).parent
+Node = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def node() -> Node:
+    """Runs a script of this folder; the JSON it prints. Without Node tests are skipped, but never in CI."""
+    if shutil.which("npm") is None or shutil.which("node") is None:
+        if os.environ.get("CI"):
+            pytest.fail("node and npm are needed in CI")
+        pytest.skip("node and npm are not installed")
+    _install()
+
+    def run(script: str, *arguments: str) -> Any:
+        done = subprocess.run(
+            ["node", HERE / script, *arguments],
+            cwd=HERE, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+        return json.loads(done.stdout)
+
+    return run
+
+
+def _install() -> None:
+    """What package-lock.json lists, into node_modules, which is not in git. One process of a run does it."""
+    installed, wanted = HERE / "node_modules/.installed-from", (HERE / "package-lock.json").read_bytes()
+    with (HERE / ".installing").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if installed.exists() and installed.read_bytes() == wanted:
+            return
+        subprocess.run(
+            ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"],
+            cwd=HERE, check=True, capture_output=True, timeout=240,
+        )  # fmt: skip
+        installed.write_bytes(wanted)
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A running server with the demo's catalogue, once per engine; nothing may have gone wrong inside it."""
+    template = request.getfixturevalue("postgres_template" if request.param == "postgresql" else "sqlite_template")
+    folder = tmp_path_factory.mktemp("server")
+    url = asyncio.run(_copy(template, folder))
+    with serving(url, folder) as served:
+        yield served
+    if request.param == "postgresql":
+        asyncio.run(_admin(template, f"DROP DATABASE {make_url(url).database} WITH (FORCE)", database="postgres"))
+    assert served.failures() == []
