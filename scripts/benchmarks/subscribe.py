@@ -1,0 +1,175 @@
+"""`scripts/bench subscribe`: how soon open subscriptions hear of changes, and what they cost the server.
+
+Products are followed by as many subscriptions each, over several WebSockets; a process of its own changes stock at a
+steady rate, some lines at a time. A delay is the time from when the request was sent to when the event has arrived, so
+that it includes the write.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import http.client
+import json
+import multiprocessing
+import random
+import statistics
+import time
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import orjson
+from followers import FOLLOW, Socket, a_socket
+from rich.console import Console
+from rich.table import Table
+from servers import ENGINES, database_url, server, stockgate
+
+CHANGE = "mutation($input: InventoryBulkSyncInput!) { inventoryBulkSync(input: $input) { failed } }"
+LOCATIONS = 5
+WARM_UP_S = 2
+P99_GOAL_MS, GROWTH_GOAL_MB = 500, 10
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="scripts/bench subscribe", description=__doc__)
+    parser.add_argument("--engine", choices=[*ENGINES, "both"], default="both")
+    parser.add_argument("--subscriptions", type=int, default=1_000)
+    parser.add_argument("--sockets", type=int, default=20)
+    parser.add_argument("--products", type=int, default=200, help="subscriptions / products follow each of them")
+    parser.add_argument("--changes", type=int, default=200, help="changes per second")
+    parser.add_argument("--lines", type=int, default=10, help="changes in one request")
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--json", type=Path, default=Path("bench-subscribe.json"), help="where the figures go")
+    asked = parser.parse_args()
+    engines = ENGINES if asked.engine == "both" else (asked.engine,)
+    results = [measure(engine, asked) for engine in engines]
+    asked.json.write_text(json.dumps(results, indent=1))
+    Console(width=110).print(table(results, asked), f"Figures: {asked.json}", sep="\n")
+
+
+def measure(engine: str, asked: argparse.Namespace) -> dict[str, Any]:
+    with database_url(engine) as url:
+        if engine == "postgresql":
+            stockgate(url, "migrate")
+        stockgate(url, "seed", "--products", str(asked.products), "--locations", str(LOCATIONS))
+        scopes = ("--scope", "read", "--scope", "write")
+        key = json.loads(stockgate(url, "key", "create", "--name", "bench", *scopes, "--json"))["token"]
+        settings = {"STOCKGATE_DATABASE_URL": url, "STOCKGATE_LOG_LEVEL": "warning"}
+        with server("gateway.app:create_app", **settings) as ours:
+            return {"engine": engine, **asyncio.run(follow(ours.port, ours.process.pid, key, asked))}
+
+
+async def follow(port: int, pid: int, key: str, asked: argparse.Namespace) -> dict[str, Any]:
+    """Open the subscriptions, let stock change, and note when each event comes."""
+    skus = skus_of(port, key, asked.products)
+    before = resident_mb(pid)
+    delays: list[tuple[float, float]] = []
+    async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+        sockets = [await stack.enter_async_context(a_socket(port, key)) for _ in range(asked.sockets)]
+        for n in range(asked.subscriptions):
+            await sockets[n % len(sockets)].subscribe(str(n), FOLLOW % "reference", skus=[skus[n % len(skus)]])
+        receivers = [group.create_task(receive(socket, delays)) for socket in sockets]
+        await asyncio.sleep(1)
+        opened = resident_mb(pid)
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+            writing = asyncio.wrap_future(pool.submit(change, port, key, skus, vars(asked)))
+            warm = await warm_memory(pid, writing)
+            changes, begun = await writing
+        await asyncio.sleep(1)
+        for receiver in receivers:
+            receiver.cancel()
+    steady = [delay * 1000 for sent, delay in delays if sent > begun + WARM_UP_S]
+    quantiles = statistics.quantiles(steady, n=100)
+    return {
+        "changes": changes, "expected": changes * asked.subscriptions // asked.products, "events": len(delays),
+        "changes_per_second": changes / asked.seconds, "p50_ms": quantiles[49], "p99_ms": quantiles[98],
+        "max_ms": max(steady), "before_mb": before, "opened_mb": opened, "warm_mb": warm, "end_mb": resident_mb(pid),
+    }  # fmt: skip
+
+
+async def warm_memory(pid: int, writing: asyncio.Future[Any]) -> float:
+    """What the server takes when it is warm."""
+    await asyncio.wait([writing], timeout=WARM_UP_S)
+    return resident_mb(pid)
+
+
+async def receive(socket: Socket, delays: list[tuple[float, float]]) -> None:
+    async for _id, data in socket.results():
+        sent = float(data["stockChanged"]["reference"])
+        delays.append((sent, time.time() - sent))
+
+
+def skus_of(port: int, key: str, products: int) -> list[str]:
+    skus: list[str] = []
+    after = None
+    while len(skus) < products:
+        query = "query($after: String) { products(first: 200, after: $after) { nodes { sku } pageInfo { endCursor } } }"
+        page = ask(http.client.HTTPConnection("127.0.0.1", port), key, query, {"after": after})["products"]
+        skus += [node["sku"] for node in page["nodes"]]
+        after = page["pageInfo"]["endCursor"]
+    return skus[:products]
+
+
+def change(port: int, key: str, skus: list[str], asked: dict[str, Any]) -> tuple[int, float]:
+    """Change stock at the rate that is asked for: how many changes there were, and from when on."""
+    chance, connection = random.Random(1), http.client.HTTPConnection("127.0.0.1", port, timeout=60)  # noqa: S311
+    begun, requests = time.time(), 0
+    while (due := begun + requests * asked["lines"] / asked["changes"]) < begun + asked["seconds"]:
+        time.sleep(max(0.0, due - time.time()))
+        items = [
+            {"product": {"sku": sku}, "location": {"slug": f"seed-{chance.randint(1, LOCATIONS):03}"}, "adjust": 1}
+            for sku in chance.sample(skus, asked["lines"])
+        ]
+        done = ask(connection, key, CHANGE, {"input": {"items": items, "reference": repr(time.time())}})
+        if done["inventoryBulkSync"]["failed"]:
+            raise SystemExit("a change was refused")
+        requests += 1
+    return requests * asked["lines"], begun
+
+
+def ask(connection: http.client.HTTPConnection, key: str, query: str, variables: dict[str, Any]) -> Any:
+    headers = {"X-API-Key": key, "Content-Type": "application/json"}
+    connection.request("POST", "/graphql", orjson.dumps({"query": query, "variables": variables}), headers)
+    result = orjson.loads(connection.getresponse().read())
+    if "errors" in result:
+        raise SystemExit(f"answered {result['errors']}")
+    return result["data"]
+
+
+def resident_mb(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
+
+
+def table(results: list[dict[str, Any]], asked: argparse.Namespace) -> Table:
+    title = (
+        f"{asked.subscriptions} subscriptions over {asked.sockets} sockets, {asked.changes} changes/s for "
+        f"{asked.seconds:g} s, {asked.lines} a request; goals: p99 < {P99_GOAL_MS} ms, growth < {GROWTH_GOAL_MB} MB"
+    )
+    columns = (
+        "engine",
+        "changes/s",
+        "events",
+        "of",
+        "p50 ms",
+        "p99 ms",
+        "max ms",
+        "MB: before",
+        "opened",
+        "warm",
+        "end",
+    )
+    shown = Table(*columns, title=title)
+    for r in results:
+        growth = r["end_mb"] - r["warm_mb"]
+        good = r["p99_ms"] < P99_GOAL_MS and growth < GROWTH_GOAL_MB and r["events"] == r["expected"]
+        measured = ("p50_ms", "p99_ms", "max_ms", "before_mb", "opened_mb", "warm_mb", "end_mb")
+        told = [f"{r['changes_per_second']:.0f}", str(r["events"]), str(r["expected"])]
+        shown.add_row(r["engine"], *told, *(f"{r[name]:.0f}" for name in measured), style="green" if good else "red")
+    return shown
+
+
+if __name__ == "__main__":
+    main()
