@@ -10,7 +10,8 @@ import orjson
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-FOLLOW = "subscription($after: Int, $skus: [String!]) { stockChanged(afterSequence: $after, skus: $skus) { %s } }"
+FOLLOW = """subscription($after: Int, $skus: [String!]) { stockChanged(afterSequence: $after, skus: $skus) {
+    __typename sequence ... on StockChanged { change { group { reference } } } } }"""
 
 
 class Socket:

@@ -1,6 +1,6 @@
 """`scripts/storm`: processes transfer both ways between five locations, and a follower that comes and goes.
 
-Every process moves a few units of a few items, in any order, from any location to any other: three times out of four as
+Every process moves a few units of a few items, in any order, each from any location to any other: three times out of four as
 a transfer, else as two adjustments of each item in one group, in any order too. Nobody may be told of
 a deadlock or of anything else but that there is not enough; afterwards no unit was made or lost, the follower has seen
 every stock change once and in order, though its connection broke off at random, and the ledger explains every level.
@@ -58,6 +58,7 @@ class Follower:
     after: int
     seen: list[int] = field(default_factory=list)
     connections: int = 0
+    lagged: int = 0
 
 
 def main() -> None:
@@ -90,7 +91,7 @@ def storm(engine: str, asked: argparse.Namespace) -> str:
     counts = ", ".join(f"{count} {what}" for what, count in sorted(told.items()))
     print(
         f"{engine}: {asked.processes} processes on {asked.servers} servers for {asked.seconds:g} s: {counts}; "
-        f"a follower saw {len(follower.seen)} changes over {follower.connections} connections: "
+        f"a follower saw {len(follower.seen)} changes over {follower.connections} connections ({follower.lagged} lagged): "
         + (problem or "every change once and in order, no unit made or lost, reconcile is clean"),
         flush=True,
     )
@@ -147,27 +148,28 @@ def transfer(task: Task) -> Counter[str]:
 
 
 def a_transfer(chance: random.Random) -> tuple[str, dict[str, Any]]:
-    origin, target, quantities = a_move(chance)
-    lines = [{"product": {"id": product}, "quantity": quantity} for product, quantity in quantities.items()]
-    return TRANSFER, {"from": {"slug": origin}, "to": {"slug": target}, "lines": lines}
+    lines = [
+        {"product": {"id": product}, "from": {"slug": origin}, "to": {"slug": target}, "quantity": quantity}
+        for product, origin, target, quantity in some_moves(chance)
+    ]
+    return TRANSFER, {"lines": lines}
 
 
 def a_pair_of_adjustments(chance: random.Random) -> tuple[str, dict[str, Any]]:
-    origin, target, quantities = a_move(chance)
     items = [
         {"product": {"id": product}, "location": {"slug": slug}, "adjust": delta}
-        for product, quantity in quantities.items()
+        for product, origin, target, quantity in some_moves(chance)
         for slug, delta in ((origin, -quantity), (target, quantity))
     ]
     chance.shuffle(items)
     return ADJUST, {"items": items}
 
 
-def a_move(chance: random.Random) -> tuple[str, str, dict[int, int]]:
-    """From where, to where, and how many of what."""
-    origin, target = chance.sample(range(1, LOCATIONS + 1), 2)
-    products = chance.sample(range(1, PRODUCTS + 1), chance.randint(1, 6))
-    return f"seed-{origin:03}", f"seed-{target:03}", {product: chance.randint(1, 4) for product in products}
+def some_moves(chance: random.Random) -> Iterator[tuple[int, str, str, int]]:
+    """What, from where, to where, and how many: of one to six items."""
+    for product in chance.sample(range(1, PRODUCTS + 1), chance.randint(1, 6)):
+        origin, target = chance.sample(range(1, LOCATIONS + 1), 2)
+        yield product, f"seed-{origin:03}", f"seed-{target:03}", chance.randint(1, 4)
 
 
 async def transfer_and_follow(
@@ -197,12 +199,16 @@ async def follow(follower: Follower, port: int, key: str, chance: random.Random,
     """Follow on from what was seen, for a while; then say goodbye, or do not."""
     async with a_socket(port, key) as socket:
         follower.connections += 1
-        await socket.subscribe("1", FOLLOW % "sequence", after=follower.after)
+        await socket.subscribe("1", FOLLOW, after=follower.after)
         with contextlib.suppress(TimeoutError, ConnectionClosed):
             async with asyncio.timeout(seconds):
                 async for _id, data in socket.results():
-                    follower.after = data["stockChanged"]["sequence"]
-                    follower.seen.append(follower.after)
+                    event = data["stockChanged"]
+                    follower.after = event["sequence"]
+                    if event["__typename"] == "StockChangesLagged":
+                        follower.lagged += 1
+                    else:
+                        follower.seen.append(follower.after)
         if chance.random() < 0.5:
             socket.drop()
 

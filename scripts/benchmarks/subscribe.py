@@ -69,7 +69,7 @@ async def follow(port: int, pid: int, key: str, asked: argparse.Namespace) -> di
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
         sockets = [await stack.enter_async_context(a_socket(port, key)) for _ in range(asked.sockets)]
         for n in range(asked.subscriptions):
-            await sockets[n % len(sockets)].subscribe(str(n), FOLLOW % "reference", skus=[skus[n % len(skus)]])
+            await sockets[n % len(sockets)].subscribe(str(n), FOLLOW, skus=[skus[n % len(skus)]])
         receivers = [group.create_task(receive(socket, delays)) for socket in sockets]
         await asyncio.sleep(1)
         opened = resident_mb(pid)
@@ -97,7 +97,7 @@ async def warm_memory(pid: int, writing: asyncio.Future[Any]) -> float:
 
 async def receive(socket: Socket, delays: list[tuple[float, float]]) -> None:
     async for _id, data in socket.results():
-        sent = float(data["stockChanged"]["reference"])
+        sent = float(data["stockChanged"]["change"]["group"]["reference"])
         delays.append((sent, time.time() - sent))
 
 

@@ -39,8 +39,9 @@ const followUntil = (reference, after, meanwhile = async () => {}) =>
       {
         next: ({ data, errors }) => {
           if (errors) return ended(reject, new Error(JSON.stringify(errors)));
-          events.push(data.stockChanged);
-          if (data.stockChanged.reference === reference) ended(resolve, events);
+          const { sequence, change } = data.stockChanged;
+          events.push({ sequence, reference: change.group.reference });
+          if (change.group.reference === reference) ended(resolve, events);
         },
         error: (error) => ended(reject, error),
       },
