@@ -1,9 +1,9 @@
 """`scripts/storm`: processes transfer both ways between five locations, and a follower that comes and goes.
 
-Every process moves a few units of a few items, in any order, each from any location to any other: three times out of four as
-a transfer, else as two adjustments of each item in one group, in any order too. Nobody may be told of
-a deadlock or of anything else but that there is not enough; afterwards no unit was made or lost, the follower has seen
-every stock change once and in order, though its connection broke off at random, and the ledger explains every level.
+Every process moves a few units of a few items, in any order, each from any location to any other: three times out of
+four as a transfer, else as two adjustments of each item in one group, in any order too. Nobody may be told of a
+deadlock, or of anything else but that there is not enough. Afterwards no unit was made or lost, the follower has seen
+every stock change once and in order, though its connection broke at random, and the ledger explains every level.
 Exits 1 when something is wrong.
 """
 
@@ -91,7 +91,7 @@ def storm(engine: str, asked: argparse.Namespace) -> str:
     counts = ", ".join(f"{count} {what}" for what, count in sorted(told.items()))
     print(
         f"{engine}: {asked.processes} processes on {asked.servers} servers for {asked.seconds:g} s: {counts}; "
-        f"a follower saw {len(follower.seen)} changes over {follower.connections} connections ({follower.lagged} lagged): "
+        f"a follower saw {len(follower.seen)} changes, {follower.connections} connections, {follower.lagged} lagged: "
         + (problem or "every change once and in order, no unit made or lost, reconcile is clean"),
         flush=True,
     )

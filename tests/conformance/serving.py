@@ -34,6 +34,7 @@ class Served:
     url: str
     key: str
     log: Path
+    database_url: str
 
     def failures(self) -> list[dict[str, Any]]:
         """What went wrong inside, as it was logged."""
@@ -44,7 +45,8 @@ class Served:
 @contextmanager
 def serving(database_url: str, folder: Path, **settings: str) -> Iterator[Served]:
     """`stockgate serve` on a migrated, empty database that is filled with the demo's catalogue."""
-    key = asyncio.run(_fill(database_url))
+    asyncio.run(_fill(database_url))
+    key = issue_key(database_url)
     log = folder / "server.log"
     out = folder / "server.out"
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_PREFIX)}
@@ -55,7 +57,7 @@ def serving(database_url: str, folder: Path, **settings: str) -> Iterator[Served
             cwd=folder, env={**environment, f"{_PREFIX}DATABASE_URL": database_url}, stdout=greeting, stderr=errors,
         )  # fmt: skip
     try:
-        yield Served(_address(process, out, log), key, log)
+        yield Served(_address(process, out, log), key, log, database_url)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
@@ -70,11 +72,22 @@ def _address(process: subprocess.Popen[bytes], out: Path, log: Path) -> str:
     return greeting[1]
 
 
-async def _fill(database_url: str) -> str:
+def issue_key(database_url: str) -> str:
+    """A key that may do everything."""
+
+    async def issue() -> str:
+        database = Database(database_url)
+        try:
+            return (await database.transact(access.issue_api_key, "conformance", [Scope.ADMIN])).token
+        finally:
+            await database.close()
+
+    return asyncio.run(issue())
+
+
+async def _fill(database_url: str) -> None:
     database = Database(database_url)
     try:
         await database.transact(catalog.import_catalog, load(CATALOG.read_bytes()))
-        issued = await database.transact(access.issue_api_key, "conformance", [Scope.ADMIN])
     finally:
         await database.close()
-    return issued.token
