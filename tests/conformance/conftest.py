@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +61,18 @@ def _install() -> None:
 @pytest.fixture(scope="session", params=ENGINES)
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A running server with the demo's catalogue, once per engine; nothing may have gone wrong inside it."""
+    with serving_on(request, tmp_path_factory) as served:
+        yield served
+    assert served.failures() == []
+
+
+@contextmanager
+def serving_on(request: pytest.FixtureRequest, folders: pytest.TempPathFactory) -> Iterator[Served]:
+    """Serve a database of its own, on the engine that the fixture's parameter names."""
     template = request.getfixturevalue("postgres_template" if request.param == "postgresql" else "sqlite_template")
-    folder = tmp_path_factory.mktemp("server")
+    folder = folders.mktemp("server")
     url = asyncio.run(_copy(template, folder))
     with serving(url, folder) as served:
         yield served
     if request.param == "postgresql":
         asyncio.run(_admin(template, f"DROP DATABASE {make_url(url).database} WITH (FORCE)", database="postgres"))
-    assert served.failures() == []

@@ -6,7 +6,6 @@ server's log, and data that is what the schema says.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from random import Random
 from typing import Any
@@ -18,12 +17,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
-from sqlalchemy.engine import make_url
 
 from tests.conformance.conformity import conforms
+from tests.conformance.conftest import serving_on
 from tests.conformance.documents import tamed, with_type_names
-from tests.conformance.serving import Served, issue_key, serving
-from tests.conftest import ENGINES, _admin, _copy
+from tests.conformance.serving import Served, issue_key
+from tests.conftest import ENGINES
 
 CODES = {
     "BAD_USER_INPUT", "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "FORBIDDEN", "QUERY_TOO_COMPLEX",
@@ -80,13 +79,8 @@ class Fuzzed:
 @pytest.fixture(scope="module", params=ENGINES)
 def fuzzed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fuzzed]:
     """A server of its own, once per engine: no other test should meet what this one leaves behind."""
-    template = request.getfixturevalue("postgres_template" if request.param == "postgresql" else "sqlite_template")
-    folder = tmp_path_factory.mktemp("fuzzed")
-    url = asyncio.run(_copy(template, folder))
-    with serving(url, folder) as server:
+    with serving_on(request, tmp_path_factory) as server:
         yield Fuzzed(server)
-    if request.param == "postgresql":
-        asyncio.run(_admin(template, f"DROP DATABASE {make_url(url).database} WITH (FORCE)", database="postgres"))
 
 
 def fuzz(fuzzed: Fuzzed, cases: int, **options: Any) -> None:
