@@ -31,7 +31,7 @@ export function using(client, close = () => {}) {
         if (result.error) error(result.error);
         else next({ data: result.data });
       });
-      return unsubscribe;
+      return () => setTimeout(unsubscribe); // within a result, urql 6.0.3 lets the abort of its own fetch escape
     },
     close,
   };
