@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import http.client
 import json
 import multiprocessing
 import random
 import statistics
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +29,11 @@ from rich.console import Console
 from rich.table import Table
 from servers import ENGINES, database_url, server, stockgate
 
-CHANGE = "mutation($input: InventoryBulkSyncInput!) { inventoryBulkSync(input: $input) { failed } }"
+CHANGE = """mutation($input: InventoryBulkSyncInput!) {
+    inventoryBulkSync(input: $input) { failed changeGroup { entries { sequence } } } }"""
+FIRST = "0"  # the reference of the change that every subscription hears of at once
 LOCATIONS = 5
-WARM_UP_S = 2
+WARM_UP_S, PATIENCE_S = 2, 30
 P99_GOAL_MS, GROWTH_GOAL_MB = 500, 10
 
 
@@ -64,41 +69,59 @@ def measure(engine: str, asked: argparse.Namespace) -> dict[str, Any]:
 async def follow(port: int, pid: int, key: str, asked: argparse.Namespace) -> dict[str, Any]:
     """Open the subscriptions, let stock change, and note when each event comes."""
     skus = skus_of(port, key, asked.products)
+    start = adjust(http.client.HTTPConnection("127.0.0.1", port), key, skus, FIRST)
     before = resident_mb(pid)
-    delays: list[tuple[float, float]] = []
+    events = Events()
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
         sockets = [await stack.enter_async_context(a_socket(port, key)) for _ in range(asked.sockets)]
+        receivers = [group.create_task(receive(socket, events)) for socket in sockets]
+        begun = time.time()
         for n in range(asked.subscriptions):
-            await sockets[n % len(sockets)].subscribe(str(n), FOLLOW, skus=[skus[n % len(skus)]])
-        receivers = [group.create_task(receive(socket, delays)) for socket in sockets]
-        await asyncio.sleep(1)
-        opened = resident_mb(pid)
+            # Each hears of the first change at once: then it is known to be open
+            await sockets[n % len(sockets)].subscribe(str(n), FOLLOW, skus=[skus[n % len(skus)]], after=start - 1)
+        await until(lambda: events.first == asked.subscriptions)
+        opened, opened_s = resident_mb(pid), time.time() - begun
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
             writing = asyncio.wrap_future(pool.submit(change, port, key, skus, vars(asked)))
-            warm = await warm_memory(pid, writing)
+            await asyncio.wait([writing], timeout=WARM_UP_S)
+            warm = resident_mb(pid)
             changes, begun = await writing
-        await asyncio.sleep(1)
+        expected = changes * asked.subscriptions // asked.products
+        await until(lambda: len(events.delays) >= expected)
         for receiver in receivers:
             receiver.cancel()
-    steady = [delay * 1000 for sent, delay in delays if sent > begun + WARM_UP_S]
+    steady = [delay * 1000 for sent, delay in events.delays if sent > begun + WARM_UP_S]
     quantiles = statistics.quantiles(steady, n=100)
     return {
-        "changes": changes, "expected": changes * asked.subscriptions // asked.products, "events": len(delays),
+        "changes": changes, "expected": expected, "events": len(events.delays), "opened_s": opened_s,
         "changes_per_second": changes / asked.seconds, "p50_ms": quantiles[49], "p99_ms": quantiles[98],
         "max_ms": max(steady), "before_mb": before, "opened_mb": opened, "warm_mb": warm, "end_mb": resident_mb(pid),
     }  # fmt: skip
 
 
-async def warm_memory(pid: int, writing: asyncio.Future[Any]) -> float:
-    """What the server takes when it is warm."""
-    await asyncio.wait([writing], timeout=WARM_UP_S)
-    return resident_mb(pid)
+@dataclass
+class Events:
+    """How many heard of the first change, and when the others were sent and how long they took."""
+
+    first: int = 0
+    delays: list[tuple[float, float]] = field(default_factory=list)
 
 
-async def receive(socket: Socket, delays: list[tuple[float, float]]) -> None:
+async def receive(socket: Socket, events: Events) -> None:
     async for _id, data in socket.results():
-        sent = float(data["stockChanged"]["change"]["group"]["reference"])
-        delays.append((sent, time.time() - sent))
+        reference = data["stockChanged"]["change"]["group"]["reference"]
+        if reference == FIRST:
+            events.first += 1
+        else:
+            events.delays.append((float(reference), time.time() - float(reference)))
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Wait for it, but not for ever: what is missing will show."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE_S):
+            while not is_so():
+                await asyncio.sleep(0.01)
 
 
 def skus_of(port: int, key: str, products: int) -> list[str]:
@@ -118,15 +141,19 @@ def change(port: int, key: str, skus: list[str], asked: dict[str, Any]) -> tuple
     begun, requests = time.time(), 0
     while (due := begun + requests * asked["lines"] / asked["changes"]) < begun + asked["seconds"]:
         time.sleep(max(0.0, due - time.time()))
-        items = [
-            {"product": {"sku": sku}, "location": {"slug": f"seed-{chance.randint(1, LOCATIONS):03}"}, "adjust": 1}
-            for sku in chance.sample(skus, asked["lines"])
-        ]
-        done = ask(connection, key, CHANGE, {"input": {"items": items, "reference": repr(time.time())}})
-        if done["inventoryBulkSync"]["failed"]:
-            raise SystemExit("a change was refused")
+        adjust(connection, key, chance.sample(skus, asked["lines"]), repr(time.time()), chance.randint(1, LOCATIONS))
         requests += 1
     return requests * asked["lines"], begun
+
+
+def adjust(connection: http.client.HTTPConnection, key: str, skus: list[str], reference: str, location: int = 1) -> int:
+    """Add a unit of each; the first sequence of that."""
+    slug = f"seed-{location:03}"
+    items = [{"product": {"sku": sku}, "location": {"slug": slug}, "adjust": 1} for sku in skus]
+    done = ask(connection, key, CHANGE, {"input": {"items": items, "reference": reference}})["inventoryBulkSync"]
+    if done["failed"]:
+        raise SystemExit(f"{done['failed']} changes were refused.")
+    return min(entry["sequence"] for entry in done["changeGroup"]["entries"])
 
 
 def ask(connection: http.client.HTTPConnection, key: str, query: str, variables: dict[str, Any]) -> Any:
@@ -166,7 +193,7 @@ def table(results: list[dict[str, Any]], asked: argparse.Namespace) -> Table:
         growth = r["end_mb"] - r["warm_mb"]
         good = r["p99_ms"] < P99_GOAL_MS and growth < GROWTH_GOAL_MB and r["events"] == r["expected"]
         measured = ("p50_ms", "p99_ms", "max_ms", "before_mb", "opened_mb", "warm_mb", "end_mb")
-        told = [f"{r['changes_per_second']:.0f}", str(r["events"]), str(r["expected"])]
+        told = [f"{r['opened_s']:.1f}", f"{r['changes_per_second']:.0f}", str(r["events"]), str(r["expected"])]
         shown.add_row(r["engine"], *told, *(f"{r[name]:.0f}" for name in measured), style="green" if good else "red")
     return shown
 
