@@ -79,7 +79,7 @@ async def follow(port: int, pid: int, key: str, asked: argparse.Namespace) -> di
         for n in range(asked.subscriptions):
             # Each hears of the first change at once: then it is known to be open
             await sockets[n % len(sockets)].subscribe(str(n), FOLLOW, skus=[skus[n % len(skus)]], after=start - 1)
-        await until(lambda: events.first == asked.subscriptions)
+        await events.until(lambda: events.first == asked.subscriptions)
         opened, opened_s = resident_mb(pid), time.time() - begun
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
             writing = asyncio.wrap_future(pool.submit(change, port, key, skus, vars(asked)))
@@ -87,7 +87,7 @@ async def follow(port: int, pid: int, key: str, asked: argparse.Namespace) -> di
             warm = resident_mb(pid)
             changes, begun = await writing
         expected = changes * asked.subscriptions // asked.products
-        await until(lambda: len(events.delays) >= expected)
+        await events.until(lambda: len(events.delays) >= expected)
         for receiver in receivers:
             receiver.cancel()
     steady = [delay * 1000 for sent, delay in events.delays if sent > begun + WARM_UP_S]
@@ -105,6 +105,15 @@ class Events:
 
     first: int = 0
     delays: list[tuple[float, float]] = field(default_factory=list)
+    came: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def until(self, is_so: Callable[[], bool]) -> None:
+        """Wait for events until it is so, but not for ever: what is missing will show."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                while not is_so():
+                    self.came.clear()
+                    await self.came.wait()
 
 
 async def receive(socket: Socket, events: Events) -> None:
@@ -114,14 +123,7 @@ async def receive(socket: Socket, events: Events) -> None:
             events.first += 1
         else:
             events.delays.append((float(reference), time.time() - float(reference)))
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    """Wait for it, but not for ever: what is missing will show."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(PATIENCE_S):
-            while not is_so():
-                await asyncio.sleep(0.01)
+        events.came.set()
 
 
 def skus_of(port: int, key: str, products: int) -> list[str]:
@@ -177,6 +179,7 @@ def table(results: list[dict[str, Any]], asked: argparse.Namespace) -> Table:
     )
     columns = (
         "engine",
+        "open s",
         "changes/s",
         "events",
         "of",
