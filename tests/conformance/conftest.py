@@ -26,11 +26,8 @@ Node = Callable[..., Any]
 @pytest.fixture(scope="session")
 def node() -> Node:
     """Runs a script of this folder; the JSON it prints. Without Node tests are skipped, but never in CI."""
-    if shutil.which("npm") is None or shutil.which("node") is None:
-        if os.environ.get("CI"):
-            pytest.fail("node and npm are needed in CI")
-        pytest.skip("node and npm are not installed")
-    _install()
+    if problem := _install():
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(problem)
 
     def run(script: str, *arguments: str) -> Any:
         done = subprocess.run(
@@ -44,18 +41,23 @@ def node() -> Node:
     return run
 
 
-def _install() -> None:
-    """What package-lock.json lists, into node_modules, which is not in git. One process of a run does it."""
+def _install() -> str:
+    """What package-lock.json lists, into node_modules, which is not in git. What is in the way, or ''."""
+    if shutil.which("npm") is None or shutil.which("node") is None:
+        return "node and npm are not installed"
     installed, wanted = HERE / "node_modules/.installed-from", (HERE / "package-lock.json").read_bytes()
     with (HERE / ".installing").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one process of a run does it, the others wait
         if installed.exists() and installed.read_bytes() == wanted:
-            return
-        subprocess.run(
+            return ""
+        done = subprocess.run(
             ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"],
-            cwd=HERE, check=True, capture_output=True, timeout=240,
+            cwd=HERE, capture_output=True, text=True, check=False, timeout=240,
         )  # fmt: skip
+        if done.returncode:
+            return f"npm ci failed: {done.stderr}"
         installed.write_bytes(wanted)
+        return ""
 
 
 @pytest.fixture(scope="session", params=ENGINES)
