@@ -10,8 +10,8 @@ const { sku, slug, ...server } = JSON.parse(given);
 const { connect } = await import(`./clients/${name}.mjs`);
 const client = connect(server);
 
-const [find, adjust, latest, follow] = await Promise.all(
-  ["find", "adjust", "latest", "follow"].map((operation) =>
+const [find, adjust, follow] = await Promise.all(
+  ["find", "adjust", "follow"].map((operation) =>
     readFile(new URL(`operations/${operation}.graphql`, import.meta.url), "utf8"),
   ),
 );
@@ -50,9 +50,9 @@ const followUntil = (reference, after, meanwhile = async () => {}) =>
   });
 
 const found = await ask(find, { sku });
-const { nodes } = (await ask(latest, {})).stockChanges;
 const changed = await adjustBy(1, `${name}-1`);
-const followed = await followUntil(`${name}-2`, nodes[0].sequence, () => adjustBy(1, `${name}-2`));
+const before = changed.inventoryUpdate.changeGroup.entries[0].sequence - 1;
+const followed = await followUntil(`${name}-2`, before, () => adjustBy(1, `${name}-2`));
 await adjustBy(1, `${name}-3`);
 const resumed = await followUntil(`${name}-3`, followed.at(-1).sequence);
 const refused = (await client.execute("{ nothing }", {})).errors;
