@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Self
 
 from graphql import (
+    DocumentNode,
     ExecutionResult,
     GraphQLEnumType,
     GraphQLError,
@@ -75,9 +76,9 @@ class Reference:
 
     def execute(self, text: str, variables: Mapping[str, Any] | None = None, *, visible: Who = None) -> ExecutionResult:
         """What any GraphQL server answers."""
-        document = parse(text)
-        if errors := validate(self.schema, document):
-            return ExecutionResult(None, errors)
+        document = _parsed(self.schema, text)
+        if not isinstance(document, DocumentNode):
+            return ExecutionResult(None, document)
         root = Shop(self.rows, Caller.credential(visible))
         result = execute(
             self.schema,
@@ -89,6 +90,13 @@ class Reference:
         )
         assert isinstance(result, ExecutionResult)
         return result
+
+
+@lru_cache(maxsize=4)
+def _parsed(schema: GraphQLSchema, text: str) -> DocumentNode | list[GraphQLError]:
+    """The document, or why it is not valid. Remembered, because examples run a document twice."""
+    document = parse(text)
+    return validate(schema, document) or document
 
 
 class Cursor(str):

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
-from graphql import ExecutionResult, GraphQLError, parse, validate
+from graphql import ExecutionResult, GraphQLError
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -247,7 +247,6 @@ def agree(both: Both, text: str, variables: Mapping[str, Any], visible: Any) -> 
 
 def check(both: Both, asked: Asked, visible: Any) -> None:
     """The second run has the same document and other values: the plans of the first serve it."""
-    assert validate(schema.core, parse(asked.text)) == []
     agree(both, asked.text, asked.variables, visible)
     if asked.others != asked.variables:
         agree(both, asked.text, asked.others, visible)
