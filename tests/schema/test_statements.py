@@ -76,8 +76,8 @@ ROOT_FIELDS = [
     "location(id: 1) { stockLevels(first: $n) { nodes { product { sku stockLevels { onHand } } } } }",
     "product(id: 1) { stockLevels { location { stockLevels(first: $n) { nodes { onHand } } } } }",
     """products(first: $n) { nodes { available price { current } availability(near: {latitude: 1, longitude: 2}) {
-        status quantity locations { location { name } distanceKm quantity price { current } } } stockLevels { price { current }
-        product { availability { status } } } } }""",
+        status quantity locations { location { name } distanceKm quantity price { current } } }
+        stockLevels { price { current } product { availability { status } } } } }""",
     """availabilityFor(lines: [{sku: "SKU-1", quantity: 1}, {sku: "SKU-2", quantity: 1}]) { canServeAll
         locations { location { stockLevels(first: $n) { totalCount } } }
         lines { product { name availability { status } } status locations { location { slug } quantity } } }""",
