@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from gateway import console, graphql, health, request_log, sdl
+from gateway import console, graphql, health, request_log, sdl, stopping
 from gateway import settings as settings_module
 from gateway.authentication import Authenticator
 from gateway.cors import Cors
@@ -18,12 +18,14 @@ from gateway.dialects import DIALECTS, PREFIXES
 from gateway.dialects.dialect import mounts
 from gateway.dialects.wordpress import Addressing
 from gateway.graphql.admission import Admission
+from gateway.graphql.open_streams import OpenStreams
 from gateway.graphql.persisted import PersistedOperations
 from gateway.request_log import RequestLog
 from gateway.settings import Settings
 from storage import migrations
 from storage.database import Database
 from storage.errors import StorageUnavailableError
+from storage.hub import Hub
 
 _RECORD_USE_EVERY_S = 30.0
 
@@ -52,6 +54,13 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app.state.database = database
     app.state.csv_exports = asyncio.Semaphore(settings.csv_exports_max)
     app.state.authenticator = Authenticator(database, cache_seconds=settings.key_cache_seconds)
+    app.state.hub = Hub(database)
+    app.state.open_streams = OpenStreams(
+        database,
+        app.state.authenticator,
+        streams_max=settings.streams_max,
+        streams_per_key_max=settings.streams_per_key_max,
+    )
     app.state.cors = Cors(database, settings.cors_origins, cache_seconds=settings.key_cache_seconds)
     app.state.admission = Admission(settings, PersistedOperations(database, settings))
     return app
@@ -65,8 +74,11 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     gc.freeze()  # what start-up made stays: collections during requests need not look at it
     recording = asyncio.create_task(_record_use(app.state.authenticator))
     try:
-        yield
+        with stopping.first(app.state.open_streams.close):
+            yield
     finally:
+        await app.state.open_streams.close()
+        await app.state.hub.close()
         recording.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await recording

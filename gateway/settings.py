@@ -45,6 +45,15 @@ class Settings(BaseSettings):
         "info", description="The least severe log lines kept."
     )
     body_bytes_max: int = Field(8 * 1024 * 1024, ge=1024, description="Largest request body, in bytes.")
+    streams_max: int = Field(
+        2000, ge=1, description="Open WebSockets and event streams per process, of all callers together."
+    )
+    streams_per_key_max: int = Field(
+        1000, ge=1, description="Open WebSockets and event streams per process and API key."
+    )
+    subscriptions_per_connection_max: int = Field(
+        100, ge=1, description="Operations that run at once on one WebSocket."
+    )
     request_seconds_max: float = Field(
         30.0, ge=0, le=3600, description="Longest a GraphQL request may take; 0 is without end."
     )

@@ -1,4 +1,4 @@
-"""The GraphQL translator: builds `schema` from Query and Mutation."""
+"""The GraphQL translator: builds `schema` from Query, Mutation and Subscription."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from schema.mutations import Mutation
 from schema.operations import Operations, compiled_fields, read
 from schema.query import Query
 from schema.scalars import SCALARS
+from schema.subscription import Subscription
+from schema.types.stock_changed import StockChanged, StockChangesLagged
 
 schema = strawberry.Schema(
     Query,
     Mutation,
-    types=ERROR_TYPES,
+    Subscription,
+    types=[*ERROR_TYPES, StockChanged, StockChangesLagged],
     config=StrawberryConfig(scalar_map=SCALARS),
     execution_context_class=JsonExecutor,
 )

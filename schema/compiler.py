@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, Text, case, literal_column, null, select
+from sqlalchemy import BindParameter, ColumnElement, Select, Text, case, literal_column, null, select
 
 from schema import paging
 from schema.errors import forbidden
@@ -19,7 +19,7 @@ from schema.rows import HangsOn, JoinedRow, Named
 from schema.selection import Binding, Selected
 from schema.sight import Sight
 from schema.sources import MANY, ONE, PAGE, STORED, Condition, Elements, Embedded, Leaf, Outer, Relation, Rows, Through
-from storage.json_rows import rows_of
+from storage.json_rows import among, rows_of
 from storage.json_sql import json_aggregate, json_object, printed
 from storage.upsert import table_of
 
@@ -65,6 +65,18 @@ class Compiler:
             raise forbidden(f"`{selected.name}` is not for this API key: {_INSIDE}")
         if selected.exact and not self.sees.is_exact:
             raise forbidden(f"`{selected.exact[0]}` of `{selected.name}` is not for this API key: {_HIDDEN}")
+
+    def keyed(
+        self, type_name: str, fields: tuple[Selected, ...], key: str, keys: BindParameter[str]
+    ) -> Select[tuple[Any, str]]:
+        """The statement of some rows by their key: each key with its row's object, in no order."""
+        source = self.target(type_name)
+        item = JoinedRow(source.table, self.new_name("s"), source=source, given=source.given)
+        made, named = self.object(item, fields), getattr(item.columns, key)
+        found = source.where(
+            among(getattr(source.columns, key), keys), *self.sees.conditions(type_name, source.columns)
+        )
+        return select(named, made).select_from(item.subquery(found))
 
     def object(self, row: Named, fields: tuple[Selected, ...]) -> ColumnElement[Any]:
         """The JSON object of one row."""

@@ -13,6 +13,7 @@ from schema.sight import Kind
 from storage.access import Credential, Scope
 from storage.changes import Origin
 from storage.database import Database
+from storage.hub import Hub
 
 if TYPE_CHECKING:
     from schema.operations import Operation
@@ -30,7 +31,7 @@ def _remember_nothing() -> None:
 class Context:
     """The database, and who asks. `make_origin()` is the origin of the changes the caller asks for.
 
-    `now` is the time of the operation, which `clock` tells once for all of it.
+    `now` is the time of the operation, which `clock` tells once for all of it. Subscriptions need the `hub`.
     `forget_tokens()` is called when a token is no longer what its transport may remember of it.
     """
 
@@ -38,6 +39,7 @@ class Context:
     credential: Credential
     make_origin: Callable[[], Origin]
     bulk_items_max: int = 1000
+    hub: Hub | None = None
     clock: Callable[[], datetime] = _now
     forget_tokens: Callable[[], None] = _remember_nothing
     operation: Operation = field(init=False, repr=False)

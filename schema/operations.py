@@ -7,14 +7,18 @@ are joined. Everything else (mutations, introspection, errors) takes the executo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import inspect
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
 import orjson
 from graphql import (
     ExecutionResult,
+    Executor,
+    FieldNode,
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLObjectType,
@@ -23,8 +27,10 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     OverlappingFieldsCanBeMergedRule,
+    create_source_event_stream,
     execute,
     get_operation_ast,
+    located_error,
     parse,
     specified_rules,
     validate,
@@ -34,7 +40,7 @@ from graphql.execution.get_variable_signature import get_variable_signature
 from graphql.execution.values import VariableValues, VariableValueSource, get_variable_values
 from graphql.pyutils import Undefined
 from graphql.utilities import coerce_input_value
-from sqlalchemy import Dialect, Select
+from sqlalchemy import Dialect, Select, Text
 
 from schema.authorization import forbidden, scopes_needed
 from schema.compiler import Compiler
@@ -46,12 +52,13 @@ from schema.limits import DEFAULT as DEFAULT_LIMITS
 from schema.limits import Limits, check_document, check_text
 from schema.merging import FieldsMergeRule
 from schema.rows import HangsOn
-from schema.selection import Binding, Convert, Selector, Slot, structure_of
+from schema.selection import Binding, Convert, Selected, Selector, Slot, structure_of
 from schema.sight import VIEWER, Sight
 from schema.sources import SOURCE, Relation
 from storage.access import Scope
 from storage.database import Database
 from storage.errors import DeadlineExceededError, StatementTooComplexError, StorageUnavailableError
+from storage.json_rows import json_text
 
 NAME_NEEDED: Final = "Must provide operation name if query contains multiple operations."
 _PLANS_MAX: Final = 200
@@ -105,6 +112,19 @@ class Plan:
             raise _too_deep() from None
 
 
+@dataclass(frozen=True, slots=True)
+class EventPlan:
+    """How to read a subscription's events: rows by a key, and what is selected of each type of event."""
+
+    plan: Plan
+    fields: Mapping[str, tuple[Selected, ...]]
+
+    def values_of(self, context: Context, keys: list[Any], now: datetime) -> Sequence[Any]:
+        """The values of the plan's parameters for the rows with these keys, as a subscriber sees them at a time."""
+        request = _request(context, context.variables)
+        return self.plan.values({**request, VIEWER: {**request[VIEWER], "now": now}, "source": {"keys": keys}})
+
+
 @dataclass(slots=True)
 class Operation:
     """One operation of a valid document, with the plans made for it so far."""
@@ -127,6 +147,11 @@ class Operation:
     def is_mutation(self) -> bool:
         """Whether it writes."""
         return self.node.operation is OperationType.MUTATION
+
+    @property
+    def is_subscription(self) -> bool:
+        """Whether it is answered with a stream of events."""
+        return self.node.operation is OperationType.SUBSCRIPTION
 
     def coerce(self, raw: dict[str, Any]) -> VariableValues | list[GraphQLError]:
         """The variables' values as their types have them, or what is wrong with them."""
@@ -152,6 +177,26 @@ class Operation:
         """The plan of one field that the executor asks for."""
         details = [FieldDetails(node, None) for node in info.field_nodes]
         return self._plan(context, variables, info.parent_type, details, hangs_on=_GivenBy)
+
+    def event_plan(
+        self,
+        context: Context,
+        info: GraphQLResolveInfo[Context],
+        variables: VariableValues,
+        rows: tuple[str, str],
+        others: Sequence[str],
+    ) -> EventPlan:
+        """The plan of a subscription's field: of `rows`, a type and the column of its keys, and of `others`, types."""
+        details = [FieldDetails(node, None) for node in info.field_nodes]
+        selector = self._selector(variables)
+        type_name, key = rows
+        try:
+            fields = {name: selector.below(_object_type(self.schema, name), details) for name in (type_name, *others)}
+            keys = Slot(selector.bindings, ("source", "keys")).bind(json_text, type_=Text())
+            statement = _compiler(selector, context).keyed(type_name, fields[type_name], key, keys)
+            return EventPlan(Plan.of(statement, selector.bindings, context.database.engine.dialect), fields)
+        except RecursionError:
+            raise _too_deep() from None
 
     def root_plans(self, context: Context, variables: VariableValues) -> list[tuple[str, Plan | str]] | None:
         """The response keys of a query with their plans; None when a root field is not compiled."""
@@ -188,6 +233,13 @@ class Operation:
             return Plan.of(statement, selector.bindings, context.database.engine.dialect)
         except RecursionError:
             raise _too_deep() from None
+
+    def root_field(self, variables: VariableValues) -> FieldNode:
+        """The one root field of a subscription."""
+        root = self.schema.subscription_type
+        assert root is not None  # noqa: S101 (Subscription is there)
+        grouped = collect_fields(self.schema, self.fragments, variables, root, self.node).grouped_field_set
+        return next(iter(grouped.values()))[0].node
 
     def _selector(self, variables: VariableValues) -> Selector:
         return Selector.of(self.schema, self.node, self.fragments, variables)
@@ -273,6 +325,31 @@ class Operations:
         result = execute(self.schema, operation.document, None, context, raw, name, executor_class=JsonExecutor)
         return await result if asyncio.iscoroutine(result) or isinstance(result, asyncio.Future) else result  # type: ignore[return-value]
 
+    async def subscribe(
+        self, operation: Operation, context: Context, raw_variables: Mapping[str, Any] | None
+    ) -> AsyncGenerator[list[str], None] | ExecutionResult:
+        """Start a subscription: the bodies of its answers, several at a time, or why there are none.
+
+        What goes wrong later is raised as a GraphQLError that knows where.
+        """
+        raw = dict(raw_variables or {})
+        variables = operation.coerce(raw)
+        if not isinstance(variables, VariableValues):
+            return ExecutionResult(None, variables)
+        context.operation, context.variables, context.now = operation, variables, context.clock()
+        name = operation.node.name.value if operation.node.name else None
+        executor = Executor.build(
+            self.schema, operation.document, context_value=context, raw_variable_values=raw, operation_name=name
+        )
+        if isinstance(executor, list):
+            return ExecutionResult(None, executor)
+        source = create_source_event_stream(executor)
+        if inspect.isawaitable(source):
+            source = await source
+        if isinstance(source, ExecutionResult):
+            return source
+        return _answers(source, operation.root_field(variables))  # type: ignore[arg-type]
+
     async def _read_short(self, operation: Operation, context: Context, variables: VariableValues) -> bytes | None:
         """None when the executor is needed: to introspect, or to say where in the query what went wrong."""
         request = _request(context, variables)
@@ -289,6 +366,20 @@ class Operations:
             return None
         fields = (f'"{key}":{text or "null"}' for (key, _), text in zip(plans, texts, strict=True))
         return f'{{"data":{{{",".join(fields)}}}}}'.encode()
+
+
+async def _answers(source: AsyncGenerator[list[str], None], root: FieldNode) -> AsyncGenerator[list[str], None]:
+    key = root.alias.value if root.alias else root.name.value
+    head, tail = f'{{"data":{{"{key}":', "}}"
+    try:
+        async for texts in source:
+            yield [f"{head}{text}{tail}" for text in texts]
+    except StatementTooComplexError:
+        raise located_error(_too_deep(), [root], [key]) from None
+    except Exception as error:
+        raise located_error(error, [root], [key]) from error
+    finally:
+        await source.aclose()
 
 
 async def _all(readings: list[Any]) -> list[str | None]:
@@ -323,6 +414,22 @@ async def read(source: Any, info: GraphQLResolveInfo[Context], **_arguments: Any
         return None
     text = await plan.run(context.database, {**_request(context, variables), "source": given})
     return None if text is None else orjson.Fragment(text)
+
+
+def plan_events(
+    context: Context, info: GraphQLResolveInfo[Context], rows: tuple[str, str], others: Sequence[str] = ()
+) -> EventPlan:
+    """How to read the events of the field that is being subscribed to."""
+    operation, variables = context.operation, context.variables
+    key = _key(context, variables, ("events",))
+    plan: EventPlan = operation.remembered(key, lambda: operation.event_plan(context, info, variables, rows, others))
+    return plan
+
+
+def _object_type(schema: GraphQLSchema, name: str) -> GraphQLObjectType:
+    type_ = schema.type_map[name]
+    assert isinstance(type_, GraphQLObjectType)  # noqa: S101 (the schema is ours)
+    return type_
 
 
 def _key(context: Context, variables: VariableValues, path: tuple[str, ...]) -> Any:

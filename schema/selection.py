@@ -124,16 +124,20 @@ class Selector:
         returned = get_named_type(definition.type)
         children: tuple[Selected, ...] = ()
         if isinstance(returned, GraphQLObjectType):
-            grouped = collect_subfields(
-                self.schema, self.fragments, self.variables, self.operation, returned, details
-            ).grouped_field_set
-            children = tuple(self.select(returned, below) for below in grouped.values())
+            children = self.below(returned, details)
         declared = definition.extensions["strawberry-definition"]
         nullable = not is_non_null_type(definition.type)
         values = {_snake(name): self._slotted(value) for name, value in arguments.items()}
         source = declared.metadata.get(SOURCE)
         exact = tuple(part for name, value in arguments.items() for part in _exact(definition.args[name], name, value))
         return Selected(key, node.name.value, returned.name, source, values, children, nullable, exact)
+
+    def below(self, returned: GraphQLObjectType, details: list[FieldDetails]) -> tuple[Selected, ...]:
+        """The trees below a field that returns this type, or one that this type is one of."""
+        grouped = collect_subfields(
+            self.schema, self.fragments, self.variables, self.operation, returned, details
+        ).grouped_field_set
+        return tuple(self.select(returned, below) for below in grouped.values())
 
     def _slotted(self, value: Any) -> Any:
         """Literals become constants; objects keep their keys; slots, switches, choices and nulls stay."""

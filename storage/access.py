@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import secrets
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from storage.json_rows import among, json_text
 from storage.tables import ApiKey, WebhookSecret
 from storage.upsert import table_of
 
@@ -166,6 +167,14 @@ async def verify_api_key(session: AsyncSession, token: str) -> Credential | None
         row.cost_per_minute,
         row.hint,
     )
+
+
+async def valid_api_keys(session: AsyncSession, ids: Collection[int]) -> set[int]:
+    """Which of these API keys are still valid."""
+    keys = table_of(ApiKey).c
+    unexpired = or_(keys.expires_at.is_(None), keys.expires_at > datetime.now(UTC))
+    valid = select(keys.id).where(among(keys.id, "ids"), keys.revoked_at.is_(None), unexpired)
+    return set((await session.execute(valid, {"ids": json_text(sorted(ids))})).scalars())
 
 
 async def verify_webhook_secret(session: AsyncSession, secret: str) -> Credential | None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeVar
+from typing import Any, Concatenate, Final, Literal, NoReturn, ParamSpec, TypeVar
 
 import stamina
 from sqlalchemy import event
@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from storage import deadline, engine_errors
 from storage.errors import StorageUnavailableError
 from storage.readers import BUSY_TIMEOUT_MS, SQLITE_PRAGMAS, PostgresReader, Reader, SqliteReader
+from storage.wakeups import PostgresWakeups, SqliteWakeups, Wake, Wakeups
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -45,6 +46,13 @@ class Database:
             if self.name == "sqlite"
             else PostgresReader(self.url, connections_max, statement_seconds_max)
         )
+        self._wakeups: Wakeups = (
+            SqliteWakeups(str(self.url.database))
+            if self.name == "sqlite"
+            else PostgresWakeups(_dsn(self.url), self._reader.fetch_text)
+        )
+        self.committed: list[Wake] = []
+        """To be called after each commit of this process. With any, other processes are told, too."""
         self._writer = asyncio.Lock()
 
     def __repr__(self) -> str:
@@ -52,6 +60,7 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
+        await self._wakeups.close()
         await self._reader.close()
         await self.engine.dispose()
 
@@ -62,6 +71,10 @@ class Database:
         Raises StorageUnavailableError when nothing can be written now, DeadlineExceededError when it took too long.
         """
         result: T = await self._attempt(operation, args, kwargs, keep=True)
+        if self.committed:
+            for wake in self.committed:
+                wake()
+            self._wakeups.announce()
         return result
 
     async def rehearse(self, operation: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -122,6 +135,16 @@ class Database:
             async with deadline.Observed(_NOT_READ):
                 return await self._reader.fetch_text(sql, values)
 
+    async def fetch_rows(self, sql: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        """All rows of a statement, as fetch_text() has the one."""
+        with engine_errors.told():
+            async with deadline.Observed(_NOT_READ):
+                return await self._reader.fetch_rows(sql, values)
+
+    async def watch(self, wake: Wake) -> NoReturn:
+        """Call `wake` whenever another process committed, until cancelled. Holds a connection of its own."""
+        await self._wakeups.watch(wake)
+
 
 @asynccontextmanager
 async def _first_come(lock: asyncio.Lock | None) -> AsyncIterator[None]:
@@ -131,6 +154,10 @@ async def _first_come(lock: asyncio.Lock | None) -> AsyncIterator[None]:
         return
     async with lock:
         yield
+
+
+def _dsn(url: URL) -> str:
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 def _driver_url(text: str) -> URL:
@@ -152,7 +179,7 @@ def _driver_url(text: str) -> URL:
 
 _NOT_READ: Final = "The answer took longer than a request may. Ask for less at once."
 _NOT_WRITTEN: Final = "The change took longer than a request may, and nothing of it was written. Try again."
-_BEHIND_S: Final = 0.05
+_BEHIND_S: Final = 4 * deadline.LATE_S_MAX
 _TOLERATED_S: Final = 1.0  # so that most requests need not change the connection's timeout
 _URL_HELP: Final = "Use sqlite:///stockgate.db or postgresql://user:password@host/database."
 

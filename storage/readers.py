@@ -25,10 +25,13 @@ SQLITE_PRAGMAS: Final = (
 
 
 class Reader(Protocol):
-    """Fetches the one column of the one row of a statement."""
+    """Runs statements that read."""
 
     async def fetch_text(self, sql: str, values: Sequence[Any]) -> str | None:
         """The text, None when there is no row."""
+
+    async def fetch_rows(self, sql: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        """All columns of all rows of a statement."""
 
     async def close(self) -> None:
         """Close every connection."""
@@ -45,6 +48,10 @@ class SqliteReader:
         self._stopping: set[asyncio.Task[None]] = set()
 
     async def fetch_text(self, sql: str, values: Sequence[Any]) -> str | None:
+        rows = await self.fetch_rows(sql, values)
+        return rows[0][0] if rows else None
+
+    async def fetch_rows(self, sql: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
         connection = await self._take()
         try:
             rows = list(await connection.execute_fetchall(sql, values))
@@ -57,7 +64,7 @@ class SqliteReader:
             self._idle.put_nowait(connection)
             raise
         self._idle.put_nowait(connection)
-        return rows[0][0] if rows else None
+        return rows
 
     async def _stop(self, connection: aiosqlite.Connection) -> None:
         """End a statement that nobody waits for, and give the connection back.
@@ -107,6 +114,11 @@ class PostgresReader:
         async with pool.acquire() as connection:
             text: str | None = await connection.fetchval(sql, *values)
             return text
+
+    async def fetch_rows(self, sql: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        pool = self._pool or await self._open()
+        async with pool.acquire() as connection:
+            return [tuple(row) for row in await connection.fetch(sql, *values)]
 
     async def _open(self) -> asyncpg.Pool[asyncpg.Record]:
         async with self._opening:

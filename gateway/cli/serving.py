@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # imported when the command runs, so that --help is quick
 
 _DEMO_DATABASE_URL: Final = "sqlite:///stockgate-demo.db"
 _SHUTDOWN_S: Final = 10
+_PING_S: Final = 15
 
 
 def serve(
@@ -63,10 +64,10 @@ def serve(
     with _listen(current.host if host is None else host, current.port if port is None else port) as listening:
         base = current.public_url.rstrip("/") or _base_url(listening)
         # The database is checked before the server starts, where a failure is still one line
-        _run(listening, workers, with_database(greeting, prepared=False))
+        _run(listening, workers, with_database(greeting, prepared=False), current.body_bytes_max)
 
 
-def _run(listening: socket.socket, workers: int, greeting: str) -> None:
+def _run(listening: socket.socket, workers: int, greeting: str, body_bytes_max: int) -> None:
     """Serve until told to stop; the greeting is printed when requests are answered."""
     import uvicorn
     from uvicorn.supervisors import Multiprocess
@@ -90,6 +91,9 @@ def _run(listening: socket.socket, workers: int, greeting: str) -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_SHUTDOWN_S,
+        ws_max_size=body_bytes_max,
+        ws_ping_interval=_PING_S,
+        ws_per_message_deflate=False,  # events are small, and each connection would hold buffers for it
     )
     with contextlib.suppress(KeyboardInterrupt):
         if workers == 1:

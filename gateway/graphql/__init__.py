@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from gateway.graphql.http import ROUTES
+from gateway.graphql import http, websocket
 
-__all__ = ["ROUTES"]
+ROUTES = [*http.ROUTES, *websocket.ROUTES]

@@ -55,5 +55,6 @@ def context_of(app: Starlette, principal: Principal, request_id: str) -> Context
         principal.credential,
         make_origin,
         settings.bulk_items_max,
+        hub=app.state.hub,
         forget_tokens=authenticator.forget,
     )

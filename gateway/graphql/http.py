@@ -5,10 +5,10 @@ https://graphql.github.io/graphql-over-http/draft/
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from graphql import ExecutionResult
+from graphql import ExecutionResult, GraphQLError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -16,13 +16,19 @@ from starlette.routing import Route
 from gateway.authentication import Principal, bearer_token, header_token
 from gateway.body import BodyTooLargeError, read_body
 from gateway.cors import Cors
-from gateway.graphql import caching, callers, errors, requests, responses
+from gateway.graphql import caching, callers, errors, media_types, requests, responses, sse
 from gateway.graphql.admission import Admitted, admission_of
-from gateway.graphql.refusals import FORBIDDEN, METHOD_NOT_ALLOWED, PAYLOAD_TOO_LARGE, RefusedError
+from gateway.graphql.refusals import (
+    FORBIDDEN,
+    METHOD_NOT_ALLOWED,
+    NOT_ACCEPTABLE,
+    PAYLOAD_TOO_LARGE,
+    RefusedError,
+)
 from gateway.graphql.requests import Asked
+from gateway.graphql.running import Caller, answers
 from gateway.request_log import request_id_of
 from schema import operations
-from schema.errors import BAD_USER_INPUT
 from storage import deadline
 from storage.errors import DeadlineExceededError, StorageUnavailableError
 
@@ -36,7 +42,7 @@ async def graphql(request: Request) -> Response:
     shared: dict[str, str] = {}
     try:
         with deadline.within(request.app.state.settings.request_seconds_max):
-            principal = await callers.authenticate(request.app, header_token(request) or bearer_token(request))
+            principal = await _authenticate(request)
             if origin is not None:
                 shared = _of_origin(request, principal, origin)
             response = await _answer(request, principal)
@@ -56,6 +62,19 @@ async def graphql(request: Request) -> Response:
     return response
 
 
+async def _authenticate(request: Request) -> Principal:
+    """Who asks. EventSource cannot send headers, so a key that may be in a web page may also be in an address."""
+    token = header_token(request) or bearer_token(request)
+    address = request.query_params.get("apiKey") if request.method == "GET" else None
+    if token is not None or address is None:
+        return await callers.authenticate(request.app, token)
+    principal = await callers.authenticate(request.app, address)
+    if not principal.credential.is_public:
+        message = "Only a key with the scope `storefront` alone may be in an address. Send this one as `X-API-Key`."
+        raise RefusedError(403, FORBIDDEN, message)
+    return principal
+
+
 def _of_origin(request: Request, principal: Principal, origin: str) -> dict[str, str]:
     """The headers for a page of another origin. Raises RefusedError when the key is not for its pages."""
     if Cors.refuses(principal, origin):
@@ -64,7 +83,9 @@ def _of_origin(request: Request, principal: Principal, origin: str) -> dict[str,
 
 
 async def _answer(request: Request, principal: Principal) -> Response:
-    media_type = responses.media_type_of(request)
+    accept = responses.accept_of(request)
+    streams = sse.is_wanted(accept) and request.method != "HEAD"
+    media_type = media_types.JSON if streams else responses.media_type_of(request)
     is_post = request.method == "POST"
     if is_post:
         asked = requests.of_body(request.headers.get("content-type", ""), await read_body(request))
@@ -72,24 +93,34 @@ async def _answer(request: Request, principal: Principal) -> Response:
         asked = requests.of_parameters(request.query_params.multi_items())
     admission = admission_of(request.app)
     admitted = await admission.admit(principal, asked)
+    if not is_post and isinstance(admitted, Admitted) and admitted.operation.is_mutation:
+        message = "A GET may not change anything. Send mutations with POST."
+        raise RefusedError(405, METHOD_NOT_ALLOWED, message, {"Allow": "POST"})
+    if streams or (isinstance(admitted, Admitted) and admitted.operation.is_subscription):
+        return _stream(request, principal, asked, admitted)
     if not isinstance(admitted, Admitted):
         suggests = admission.suggests(principal)
         return responses.of_result(request, ExecutionResult(None, list(admitted)), media_type, suggests=suggests)
     if not is_post:
         return await _from_cache(request, principal, asked, admitted, media_type)
-    if not (admitted.operation.is_query or admitted.operation.is_mutation):
-        message = "A subscription needs a stream: WebSocket (graphql-transport-ws) or `Accept: text/event-stream`."
-        raise RefusedError(400, BAD_USER_INPUT, message)
     return await _run(request, principal, asked, admitted, media_type)
+
+
+def _stream(
+    request: Request, principal: Principal, asked: Asked, admitted: Admitted | Sequence[GraphQLError]
+) -> Response:
+    """The answers as events. Raises RefusedError when the client does not take any."""
+    if request.method == "HEAD" or not sse.is_listed(responses.accept_of(request)):
+        raise RefusedError(406, NOT_ACCEPTABLE, sse.HOW_TO_SUBSCRIBE)
+    given = answers(Caller(request.app, principal, request_id_of(request.scope)), asked, admitted)
+    stream = sse.EventStream(request.app.state.open_streams, principal, given)
+    return _with_budget(stream, admitted) if isinstance(admitted, Admitted) else stream
 
 
 async def _from_cache(
     request: Request, principal: Principal, asked: Asked, admitted: Admitted, media_type: str
 ) -> Response:
-    """A GET: only queries, and not run when the client's cache has the answer."""
-    if not admitted.operation.is_query:
-        message = "A GET may only query. Send mutations with POST."
-        raise RefusedError(405, METHOD_NOT_ALLOWED, message, {"Allow": "POST"})
+    """A GET of a query, which is not run when the client's cache has the answer."""
     if asked.reports_cost:  # another one each time
         return await _run(request, principal, asked, admitted, media_type, whole={"Cache-Control": "no-store"})
     etag = await caching.etag_of(request.app.state.database, principal, asked, media_type)

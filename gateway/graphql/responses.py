@@ -27,9 +27,14 @@ def media_type_of(request: Request) -> str:
     return chosen
 
 
-def _accepted(request: Request) -> str | None:
+def accept_of(request: Request) -> str:
+    """The `Accept` header, however many times it was sent."""
     accepted = [value for name, value in request.scope["headers"] if name == b"accept"]
-    return media_types.preferred(b",".join(accepted).decode("latin-1") if accepted else "")
+    return b",".join(accepted).decode("latin-1")
+
+
+def _accepted(request: Request) -> str | None:
+    return media_types.preferred(accept_of(request))
 
 
 def response(media_type: str, body: bytes, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -177,7 +177,7 @@ async def test_the_media_type_of_the_specification_is_used_for_those_who_accept_
         ("*/*", "application/json", 200),
         ("text/html, */*;q=0.1", "application/json", 200),
         (f"application/json;q=0.5, {GRAPHQL_JSON};q=0.4", "application/json", 200),
-        (f"text/event-stream, {GRAPHQL_JSON}, application/json", GRAPHQL_JSON, 400),
+        (f"{GRAPHQL_JSON}, application/json, text/event-stream", GRAPHQL_JSON, 400),
         (f"{GRAPHQL_JSON};q=0, application/*", "application/json", 200),
     ):
         response = await post(client, key, accept_=accept)
@@ -204,7 +204,7 @@ async def test_the_media_type_of_the_specification_is_used_for_those_who_accept_
         ({"query": "fragment F on Product { id }"}, "F"),
         ({"query": "query A { __typename } query B { __typename }"}, "Must provide operation name"),
         ({"query": "query A { __typename }", "operationName": "B"}, "Unknown operation named 'B'"),
-        ({"query": "subscription { x }"}, "subscription"),
+        ({"query": "subscription { x }"}, "on type 'Subscription'"),
         ({"query": "query($n: Int!) { products(first: $n) { totalCount } }"}, "$n"),
         ({"query": "query($n: Int!) { products(first: $n) { totalCount } }", "variables": {"n": 2**40}}, "$n"),
     ],

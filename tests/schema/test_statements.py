@@ -52,7 +52,7 @@ def written(new_caller: Callable[..., Caller]) -> Iterator[Caller]:
     """100 products, to be written."""
 
     async def load(session: Any) -> None:
-        session.add_all([a_location(1), *(a_product(n) for n in range(1, 101))])
+        session.add_all([a_location(1), a_location(2), *(a_product(n) for n in range(1, 101))])
 
     yield from counting_caller(new_caller(load))
 
@@ -218,6 +218,28 @@ def test_each_part_of_a_payload_is_one_statement_for_any_number_of_lines(written
         counts.append((written.database.fetched, total))
     assert counts == [counts[0]] * 3
     assert counts[0][0] == 2
+
+
+TRANSFER = """mutation($input: InventoryTransferInput!) { inventoryTransfer(input: $input) {
+    results { from { after } to { after } } stockLevels { onHand location { slug } }
+    changeGroup { id entries { delta } } } }"""
+REVERSE = """mutation($input: ReverseStockChangeGroupInput!) { reverseStockChangeGroup(input: $input) {
+    results { after } stockLevels { onHand location { slug } } changeGroup { entries { delta } } } }"""
+
+
+def test_transfers_and_their_reversals_take_as_many_statements_for_any_number_of_lines(written: Caller) -> None:
+    stocked = [{"product": {"id": str(n)}, "location": {"id": "1"}, "onHand": 9} for n in range(1, 101)]
+    statements(written, SYNC, input={"items": stocked})
+    counts = []
+    for number in (1, 10, 100):
+        ends = {"from": {"id": 1}, "to": {"id": 2}, "quantity": 1}
+        lines = [{"product": {"id": str(n)}, **ends} for n in range(1, number + 1)]
+        moved = statements(written, TRANSFER, input={"lines": lines, "note": "moved"})
+        newest = "{ ledgerEntries(first: 1, filter: {locations: [{id: 2}]}) { nodes { group { id } } } }"
+        [entry] = written.data(newest)["ledgerEntries"]["nodes"]
+        back = statements(written, REVERSE, input={"id": entry["group"]["id"]})
+        counts.append((len(moved), len(back)))
+    assert counts == [counts[0]] * 3
 
 
 def test_a_payload_of_which_nothing_stored_is_selected_reads_nothing(written: Caller) -> None:
