@@ -22,7 +22,7 @@ _Location = elsewhere("Location", "schema.types.location")
 class ViewerKey:
     """Of a Credential."""
 
-    id: strawberry.ID = strawberry.field(description="Its id over all types. Opaque.")
+    database_id: int = strawberry.field(description="Its number, as `stockgate key list` shows it.")
     name: str = strawberry.field(description="Who it is for.")
     hint: str = strawberry.field(description="How it begins, to recognise it in a list.")
     expires_at: datetime | None = strawberry.field(description="When it stops being valid; null for never.")
@@ -64,7 +64,7 @@ class Viewer:
         return cls(
             location_ids=None if locations is None else list(locations),
             key=ViewerKey(
-                id=strawberry.ID(f"gid://stockgate/ApiKey/{credential.id}"),
+                database_id=credential.id,
                 name=credential.name,
                 hint=credential.hint,
                 expires_at=credential.expires_at,

@@ -189,7 +189,7 @@ class Shop:
         limited = self.who.locations
         return {
             "key": {
-                "id": f"gid://stockgate/ApiKey/{self.who.id}",
+                "database_id": self.who.id,
                 "name": self.who.name,
                 "hint": "",
                 "expires_at": None,

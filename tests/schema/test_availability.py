@@ -262,14 +262,14 @@ def test_250_lines_and_the_ends_of_the_earth_are_answered(outdoor: Caller) -> No
 
 
 def test_the_viewer_is_told_what_it_may_see_and_do(outdoor: Caller) -> None:
-    query = "{ viewer { key { id name hint expiresAt } scopes visibility { kind cap } locations { databaseId } "
+    query = "{ viewer { key { databaseId name hint expiresAt } scopes visibility { kind cap } locations { databaseId } "
     query += "limits { costPerMinute firstMax bulkItemsMax } } }"
     limited = Credential(
         7, "web", frozenset({Scope.STOREFRONT, Scope.WRITE}), frozenset({WIEN, CLOSED}),
         visibility=Visibility.CAPPED, cap=3, cost_per_minute=900, hint="sgk_abc",
     )  # fmt: skip
     assert outdoor.data(query, limited)["viewer"] == {
-        "key": {"id": "gid://stockgate/ApiKey/7", "name": "web", "hint": "sgk_abc", "expiresAt": None},
+        "key": {"databaseId": 7, "name": "web", "hint": "sgk_abc", "expiresAt": None},
         "scopes": ["STOREFRONT", "WRITE"],
         "visibility": {"kind": "CAPPED", "cap": 3},
         "locations": [{"databaseId": WIEN}],  # the other one is closed
