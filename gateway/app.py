@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from gateway import console, graphql, health, request_log, sdl, stopping
+from gateway import changes, console, graphql, health, request_log, sdl, stopping
 from gateway import settings as settings_module
 from gateway.authentication import Authenticator
 from gateway.cors import Cors
@@ -44,6 +44,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             *console.routes(settings),  # before GraphQL: of GET /graphql it takes what browsers ask
             *graphql.ROUTES,
             *sdl.ROUTES,
+            *changes.ROUTES,
             *health.ROUTES,
             *(mount for dialect in DIALECTS for mount in mounts(dialect)),
         ],

@@ -11,16 +11,29 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, ColumnElement, Select, Text, case, literal_column, null, select
+from sqlalchemy import BindParameter, ColumnElement, Integer, Select, Text, case, literal_column, null, select
 
-from schema import paging
+from schema import feed, nodes, paging
 from schema.errors import forbidden
 from schema.rows import HangsOn, JoinedRow, Named
 from schema.selection import Binding, Selected
 from schema.sight import Sight
-from schema.sources import MANY, ONE, PAGE, STORED, Condition, Elements, Embedded, Leaf, Outer, Relation, Rows, Through
-from storage.json_rows import among, rows_of
-from storage.json_sql import json_aggregate, json_object, printed
+from schema.sources import (
+    MANY,
+    ONE,
+    STORED,
+    Condition,
+    Elements,
+    Embedded,
+    Leaf,
+    Of,
+    Outer,
+    Relation,
+    Rows,
+    Through,
+)
+from storage.json_rows import among, member, rows_of
+from storage.json_sql import json_aggregate, json_object, json_or_null, printed
 from storage.upsert import table_of
 
 
@@ -44,8 +57,17 @@ class Compiler:
         relation = selected.source
         assert isinstance(relation, Relation)  # noqa: S101 (whatever else there is has no rows of its own)
         self.admit(selected, relation)
-        if relation.kind == PAGE:
-            return paging.page(self, row, selected, relation)
+        match relation.kind:
+            case "page":
+                return paging.page(self, row, selected, relation)
+            case "each":
+                return self._each(selected, relation)
+            case "node":
+                return nodes.node(self, selected, relation)
+            case "nodes":
+                return nodes.nodes(self, selected, relation)
+            case "feed":
+                return feed.page(self, selected)
         target = self.target(selected.type_name)
         rows = self.rows(relation, row, target.columns, selected.type_name, selected.arguments)
         target = target.over(rows.of).carrying(_carried(rows.carries, row))
@@ -91,8 +113,10 @@ class Compiler:
                 return null()
             case Leaf(expression, limited=True):
                 return printed(expression(row.columns, self.sees))
+            case Leaf(expression, of=Of() as other):
+                return self._leaf_of(row, other, expression)
             case Leaf(expression):
-                return printed(expression(row.columns))
+                return printed(expression(row.columns, **selected.arguments))
             case Embedded(present, carries):
                 made = self.object(row.carrying(carries), selected.fields)
                 return case((present(row.columns), made)) if present else made
@@ -118,6 +142,63 @@ class Compiler:
         sorting: ColumnElement[Any] = getattr(join.source.columns, column.column)
         return sorting
 
+    def _leaf_of(self, row: Named, of: Of, expression: Callable[..., ColumnElement[Any]]) -> ColumnElement[Any]:
+        """A value of the one row of another table to which this row leads."""
+        if isinstance(row, JoinedRow):
+            source = row.source
+            assert source is not None  # noqa: S101 (what is joined is joined to something)
+            join = row.join(table_of(of.model), self.new_name("j"), lambda other: [of.on(source.columns, other)])
+            return printed(expression(join.row.columns))
+        other = Named(table_of(of.model), self.new_name("t"))
+        found = other.where(of.on(row.columns, other.columns))
+        return found.add_columns(printed(expression(other.columns))).scalar_subquery()
+
+    def _each(self, selected: Selected, relation: Relation) -> Select[Any]:
+        """For each element of the relation's list the one row that it names, or null."""
+        assert relation.over is not None  # noqa: S101 (a list is over something)
+        arguments = dict(selected.arguments)
+        document = arguments.pop(relation.over.argument).bind(relation.over.elements, type_=Text())
+        below = replace(selected, fields=tuple(_inheriting(child, arguments) for child in selected.fields))
+        return self.in_order_of(document, below, relation, lambda _of, element, _target: {"element": element})
+
+    def in_order_of(
+        self,
+        document: BindParameter[str],
+        selected: Selected,
+        relation: Relation,
+        arguments: Callable[[Selected, Any, Any], dict[str, Any]],
+    ) -> Select[Any]:
+        """For each element of a JSON list the one row that it names, in their order `n`; null where there is none.
+
+        What is selected is an object, or of an interface: then one for each type of it is looked for.
+        """
+        name = self.new_name("e")
+        elements = Named(rows_of(document, name), name)
+
+        def value(item: JoinedRow) -> ColumnElement[Any]:
+            return json_or_null(case(*(self._named_by(item, elements, of, relation, arguments) for of in types)))
+
+        types = selected.types or (selected,)
+        found = select().select_from(elements.table)
+        return self.listed(elements, found, [member(elements.columns.value, "n", Integer())], value)
+
+    def _named_by(
+        self,
+        item: JoinedRow,
+        elements: Named,
+        of: Selected,
+        relation: Relation,
+        arguments: Callable[[Selected, Any, Any], dict[str, Any]],
+    ) -> tuple[ColumnElement[bool], ColumnElement[Any]]:
+        """Whether an element names a row of that type, and the row as an object."""
+
+        def on(target: Any) -> Sequence[Condition]:
+            return self.rows(relation, None, target, of.type_name, arguments(of, elements.columns, target)).where
+
+        stored = STORED[of.type_name]
+        join = item.join(stored.table, self.new_name("j"), on)
+        return getattr(join.row.columns, stored.keys[0]).is_not(None), self.object(join.row, of.fields)
+
     def _joined(self, row: JoinedRow, selected: Selected, relation: Relation) -> ColumnElement[Any]:
         """The one row that a relation leads to, as an object; null when there is none."""
 
@@ -131,7 +212,8 @@ class Compiler:
 
         join = row.join(STORED[selected.type_name].table, self.new_name("j"), on)
         found = self.object(join.row.carrying(carries), selected.fields)
-        return case((join.row.columns.id.is_not(None), found)) if selected.nullable else found
+        key = getattr(join.row.columns, STORED[selected.type_name].keys[0])
+        return case((key.is_not(None), found)) if selected.nullable else found
 
     def _elements(self, document: ColumnElement[Any], selected: Selected) -> ColumnElement[Any]:
         name = self.new_name("e")
@@ -164,6 +246,14 @@ class Compiler:
     def new_name(self, kind: str) -> str:
         """A name that no other part of the statement has."""
         return f"{kind}{next(self.numbers)}"
+
+
+def _inheriting(selected: Selected, arguments: dict[str, Any]) -> Selected:
+    """A field with the arguments of the list it is in, as far as it takes them over."""
+    if not isinstance(selected.source, Relation) or not selected.source.inherits:
+        return selected
+    inherited = {name: arguments[name] for name in selected.source.inherits if name in arguments}
+    return replace(selected, arguments={**inherited, **selected.arguments})
 
 
 def _carried(carries: Mapping[str, Any], row: HangsOn | None) -> dict[str, Any]:

@@ -6,36 +6,61 @@ A filter arrives with slots in place of its values; a key that was not given, or
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Text, and_
+from sqlalchemy import BindParameter, Text, and_
 
 from schema.errors import bad_input
 from schema.ids import database_id
 from schema.selection import Slot
 from schema.sources import Condition
 from storage import conditions as sql
-from storage.changes import is_storable, sku_key
-from storage.columns import NO_SKU
+from storage.changes import gtin14, is_storable, sku_key
+from storage.columns import NO_SKU, Id, Key
 from storage.json_rows import among, json_text
 
 Given = Mapping[str, Any]
+Makes = Mapping[str, Callable[[Any, Any], Condition | None]]
+"""By the name of a filter's key what makes its condition, if any, of a row and of the value that is given."""
 
 
-def within(value: Any, bounds: Given) -> list[Condition]:
-    """An IntRange."""
-    conditions = []
+def meeting(row: Any, given: Given, makes: Makes) -> list[Condition]:
+    """The conditions of those keys of a filter that were given."""
+    made = (make(row, given[key]) for key, make in makes.items() if given.get(key) is not None)
+    return [condition for condition in made if condition is not None]
+
+
+def within(value: Any, bounds: Given) -> Condition | None:
+    """An IntRange; None when it has no end."""
+    ends = []
     if at_least := bounds.get("gte"):
-        conditions.append(value >= at_least.bind())
+        ends.append(value >= at_least.bind())
     if at_most := bounds.get("lte"):
-        conditions.append(value <= at_most.bind())
-    return conditions
+        ends.append(value <= at_most.bind())
+    return and_(*ends) if ends else None
 
 
 def after(column: Any, time: Slot) -> Condition:
     """Later than a time."""
     condition: Condition = column > time.bind(type_=column.type)
     return condition
+
+
+def before(column: Any, time: Slot) -> Condition:
+    """Earlier than a time."""
+    condition: Condition = column < time.bind(type_=column.type)
+    return condition
+
+
+def is_word(column: Any, words: Slot) -> Condition:
+    """One of a list of words: texts, or choices that stand for some."""
+    return among(column, words.bind(lambda values: _listed(getattr(v, "value", v) for v in values), type_=Text()))
+
+
+def has_number(column: Any, numbers: Slot) -> Condition:
+    """One of a list of numbers."""
+    return among(column, numbers.bind(json_text, type_=Text()))
 
 
 def has_id(column: Any, type_name: str, ids: Slot) -> Condition:
@@ -47,6 +72,32 @@ def has_id(column: Any, type_name: str, ids: Slot) -> Condition:
 def name_or_sku_contains(product: Any, text: Slot) -> Condition:
     """A product with this text in its name or its SKU."""
     return sql.name_or_sku_like(product, text.bind(_pattern, type_=Text()))
+
+
+def name_or_sku_begins(product: Any, text: Slot) -> Condition:
+    """A product of which the name or the SKU begins with this text."""
+    start, behind = partial(text.bind, _prefix, type_=Key), partial(text.bind, _behind, type_=Key)
+    return sql.name_or_sku_between(product, start, behind)
+
+
+def slug_contains(location: Any, text: Slot) -> Condition:
+    """A location with this text in its slug."""
+    return sql.slug_like(location, text.bind(lambda value: _pattern(value, str.lower), type_=Text()))
+
+
+def has_attributes(product: Any, attributes: Slot) -> Condition:
+    """A product with all of a list of attributes."""
+    return sql.has_attributes(product, attributes.bind(_storable_pairs, type_=Text()))
+
+
+def has_gtin(product: Any, gtins: Slot) -> Condition:
+    """A product with one of these GTINs."""
+    return among(product.gtin, gtins.bind(lambda values: _listed(filter(None, map(gtin14, values))), type_=Text()))
+
+
+def since(sequence: Slot) -> Callable[[], BindParameter[int]]:
+    """A sequence after which something changed, for every place where it stands."""
+    return partial(sequence.bind, type_=Id)
 
 
 def has_sku(product_id: Any, skus: Slot) -> Condition:
@@ -93,10 +144,28 @@ def _listed(values: Iterable[int | str]) -> str:
     return json_text([value for value in values if isinstance(value, int) or is_storable(value)])
 
 
-def _pattern(text: str) -> str | None:
+def _pattern(text: str, fold: Callable[[str], str] = str.casefold) -> str | None:
+    _bounded("search", text)
+    return sql.like_pattern(text, fold) if is_storable(text) else None  # nothing is like NULL
+
+
+def _prefix(text: str) -> str | None:
+    _bounded("searchPrefix", text)
+    return text.casefold() if is_storable(text) else None
+
+
+def _behind(text: str) -> str:
+    return sql.behind(text.casefold())
+
+
+def _bounded(name: str, text: str) -> None:
     if len(text) > sql.SEARCH_MAX:
-        raise bad_input(f"`search` must have at most {sql.SEARCH_MAX} characters.")
-    return sql.like_pattern(text) if is_storable(text) else None  # nothing is like NULL
+        raise bad_input(f"`{name}` must have at most {sql.SEARCH_MAX} characters.")
+
+
+def _storable_pairs(pairs: list[Given]) -> str:
+    """A pair that cannot be stored stays, so that nothing has it: NUL would make the statement fail."""
+    return json_text([{key: text if is_storable(text) else None for key, text in p.items()} for p in pairs])
 
 
 _LOCATION_KEYS: tuple[tuple[str, Callable[[str], Any]], ...] = (

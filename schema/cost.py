@@ -34,6 +34,7 @@ from graphql import (
     is_non_null_type,
 )
 
+from schema.connections import FIRST_DEFAULT
 from schema.limits import COUNT_MAX
 from schema.sources import SOURCE, Leaf
 
@@ -192,7 +193,7 @@ class _Walk:
             if known:
                 return max(known)
             default = definition.args["first"].default_value
-            return default if isinstance(default, int) else LIST_SIZE
+            return default if isinstance(default, int) else FIRST_DEFAULT
         for name, argument in definition.args.items():
             if name in given and is_non_null_type(argument.type) and is_list_type(argument.type.of_type):
                 return self._length(given[name])

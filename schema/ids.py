@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, Text, cast, literal_column, type_coerce
@@ -37,3 +37,19 @@ def database_id(type_name: str) -> Callable[[str], int]:
         return int(matched[1])
 
     return read
+
+
+_NODE_ID = re.compile(rf"{_PREFIX}/([A-Za-z]+)/([0-9]{{1,19}}(?:-[0-9]{{1,19}})*)")
+
+
+def node_parts(text: str, types: Mapping[str, tuple[str, ...]]) -> tuple[str, list[int]]:
+    """The type that a node id names, and the numbers in it: one for each of the type's keys.
+
+    Raises GraphQLError when it is no node id of one of these types.
+    """
+    matched = _NODE_ID.fullmatch(text)
+    if matched is not None and matched[1] in types:
+        numbers = [int(number) for number in matched[2].split("-")]
+        if len(numbers) == len(types[matched[1]]) and max(numbers) <= ID_MAX:
+            return matched[1], numbers
+    raise bad_input(f"{text!r} is no node id. Give the `id` of an object, such as `gid://stockgate/Product/17`.")

@@ -1,16 +1,13 @@
-"""Keys and filters: input types, each with what turns it into the core's values or conditions."""
+"""Keys: input types, each with what turns it into the core's value."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TypeVar
 
 import strawberry
 from strawberry import UNSET as NOT_GIVEN
 
 from schema.ids import database_id
-from schema.sources import EXACT
-from schema.types.choices import ProductType
 from storage.changes import ItemKey, LocationKey
 
 T = TypeVar("T")
@@ -76,57 +73,3 @@ class CartLineInput:
 
     sku: str = strawberry.field(description="The SKU, in any case.")
     quantity: int = strawberry.field(description="Units wanted, from 1 to 1,000,000,000.")
-
-
-@strawberry.input(description="A range of whole numbers; both ends belong to it.")
-class IntRange:
-    """Read by conditions over slots."""
-
-    gte: int | None = strawberry.field(default=NOT_GIVEN, description="At least this.")
-    lte: int | None = strawberry.field(default=NOT_GIVEN, description="At most this.")
-
-
-@strawberry.input(description="Which products: those that meet all conditions given.")
-class ProductFilter:
-    """Compiled by schema.types.product."""
-
-    search: str | None = strawberry.field(
-        default=NOT_GIVEN, description="Text in the name or the SKU, in any case; at most 1,000 characters."
-    )
-    skus: list[str] | None = strawberry.field(default=NOT_GIVEN, description="These SKUs, in any case.")
-    ids: list[strawberry.ID] | None = strawberry.field(default=NOT_GIVEN, description="These node ids or databaseIds.")
-    type: ProductType | None = strawberry.field(default=NOT_GIVEN, description="Of this type.")
-    location: LocationKeyInput | None = strawberry.field(default=NOT_GIVEN, description="Stocked at this location.")
-    on_hand: IntRange | None = strawberry.field(
-        default=NOT_GIVEN,
-        metadata={EXACT: True},
-        description="So many units on hand at one location: at `location` when that is given, else at any.",
-    )
-    updated_after: datetime | None = strawberry.field(default=NOT_GIVEN, description="Changed after this time.")
-
-
-@strawberry.input(description="Which stock levels: those that meet all conditions given.")
-class StockLevelFilter:
-    """Compiled by schema.types.stock_level."""
-
-    skus: list[str] | None = strawberry.field(
-        default=NOT_GIVEN, description="Of the products with these SKUs, in any case."
-    )
-    product_ids: list[strawberry.ID] | None = strawberry.field(default=NOT_GIVEN, description="Of these products.")
-    locations: list[LocationKeyInput] | None = strawberry.field(default=NOT_GIVEN, description="At these locations.")
-    on_hand: IntRange | None = strawberry.field(
-        default=NOT_GIVEN, metadata={EXACT: True}, description="So many units on hand."
-    )
-    updated_after: datetime | None = strawberry.field(default=NOT_GIVEN, description="Changed after this time.")
-
-
-@strawberry.input(description="Which ledger entries: those that meet all conditions given.")
-class LedgerEntryFilter:
-    """Compiled by schema.types.ledger_entry."""
-
-    skus: list[str] | None = strawberry.field(
-        default=NOT_GIVEN, description="Of the products with these SKUs, in any case."
-    )
-    product_ids: list[strawberry.ID] | None = strawberry.field(default=NOT_GIVEN, description="Of these products.")
-    locations: list[LocationKeyInput] | None = strawberry.field(default=NOT_GIVEN, description="At these locations.")
-    group_id: strawberry.ID | None = strawberry.field(default=NOT_GIVEN, description="Of this stock change group.")

@@ -42,6 +42,7 @@ from graphql.pyutils import Undefined
 from graphql.utilities import coerce_input_value
 from sqlalchemy import Dialect, Select, Text
 
+from schema import feed
 from schema.authorization import forbidden, scopes_needed
 from schema.compiler import Compiler
 from schema.context import Context
@@ -55,6 +56,7 @@ from schema.rows import HangsOn
 from schema.selection import Binding, Convert, Selected, Selector, Slot, structure_of
 from schema.sight import VIEWER, Sight
 from schema.sources import SOURCE, Relation
+from storage import change_feed
 from storage.access import Scope
 from storage.database import Database
 from storage.errors import DeadlineExceededError, StatementTooComplexError, StorageUnavailableError
@@ -76,6 +78,8 @@ class Plan:
 
     sql: str
     parameters: tuple[tuple[Slot | None, Convert | None, Any], ...]
+    follows: bool = False
+    """Whether it reads the change feed: up to the horizon, which is asked for first."""
 
     @classmethod
     def of(cls, statement: Select[Any], bindings: Mapping[str, Binding], dialect: Dialect) -> Plan:
@@ -89,7 +93,8 @@ class Plan:
             parameters.append(
                 (slot, convert, process) if slot else (None, None, process(constant) if process else constant)
             )
-        return cls(compiled.string, tuple(parameters))
+        follows = any(slot is not None and slot.path == feed.HORIZON for slot, _, _ in parameters)
+        return cls(compiled.string, tuple(parameters), follows)
 
     def values(self, request: Mapping[str, Any]) -> list[Any]:
         """The parameters' values in one request. Raises GraphQLError for a value that cannot be meant."""
@@ -106,6 +111,8 @@ class Plan:
 
     async def run(self, database: Database, request: Mapping[str, Any]) -> str | None:
         """The JSON of the field; None when it is null. Raises GraphQLError for what the database cannot be asked."""
+        if self.follows:
+            request = {**request, "feed": {"horizon": await change_feed.complete_up_to(database)}}
         try:
             return await database.fetch_text(self.sql, self.values(request))
         except StatementTooComplexError:

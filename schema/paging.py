@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BindParameter, ColumnElement, Select, false, func, literal_column, select, table, true
+from sqlalchemy import BindParameter, ColumnElement, Select, false, func, literal_column, select, table
 
-from schema.connections import Keyset, limit
+from schema.connections import Asked, Keyset
 from schema.rows import HangsOn, JoinedRow, Named
-from schema.selection import Selected, Slot
-from schema.sources import Relation
+from schema.selection import Selected
+from schema.sources import Condition, Relation, Rows
 from storage.json_sql import boolean_json, json_object
 
 if TYPE_CHECKING:
@@ -23,29 +23,30 @@ def page(compiler: Compiler, row: HangsOn | None, selected: Selected, relation: 
     node_type = selected.type_name.removesuffix("Connection")
     target = compiler.target(node_type)
     arguments = dict(selected.arguments)
-    first, after = arguments.pop("first", None), arguments.pop("after", None)
+    asked = Asked.of(arguments)
     rows = compiler.rows(relation, row, target.columns, node_type, arguments)
     keyset = Keyset.of(rows)
     read = Named(target.table, compiler.new_name("p"))
-    total = target.where(*rows.where).add_columns(func.count()).scalar_subquery()
-    page_ = _Page(compiler, read, keyset, first or Slot(compiler.bindings), total, has_previous=after is not None)
+    page_ = _Page(compiler, target, rows, read, keyset, asked)
     made = json_object([(child.key, page_.part(child)) for child in selected.fields])
-    found = target.where(*rows.where, *keyset.behind(after)).order_by(*keyset.sorted())
+    found = target.where(*rows.where, *keyset.between(asked)).order_by(*keyset.sorted(backwards=asked.backwards))
     found = found.add_columns(*read.carried(target), *keyset.labelled()).limit(page_.limit(more=1))
     return select(made).add_cte(found.cte(read.name), nest_here=True)
 
 
 @dataclass(frozen=True, slots=True)
 class _Page:
+    """A page of a list: `rows` of `target`, of which `read` are those of the page and one more."""
+
     compiler: Compiler
+    target: Named
+    rows: Rows
     read: Named
     keyset: Keyset
-    first: Slot
-    total: ColumnElement[int]
-    has_previous: bool
+    asked: Asked
 
     def limit(self, *, more: int = 0) -> BindParameter[int]:
-        return limit(self.first, more=more)
+        return self.asked.limit(self.compiler.bindings, more=more)
 
     def part(self, selected: Selected) -> ColumnElement[Any]:
         match selected.name:
@@ -58,7 +59,7 @@ class _Page:
             case "pageInfo":
                 return json_object([(child.key, self._of_page_info(child)) for child in selected.fields])
             case "totalCount":
-                return self.total
+                return self.target.where(*self.rows.where).add_columns(func.count()).scalar_subquery()
         return self.compiler.typename(selected)
 
     def _of_edge(self, item: Named, selected: Selected) -> ColumnElement[Any]:
@@ -72,25 +73,46 @@ class _Page:
     def _of_page_info(self, selected: Selected) -> ColumnElement[Any]:
         match selected.name:
             case "hasNextPage":
-                counted = select(func.count()).select_from(table(self.read.name)).scalar_subquery()
-                return boolean_json(counted > self.limit())
+                return boolean_json(self._goes_on_after())
             case "hasPreviousPage":
-                return boolean_json(true() if self.has_previous else false())
+                return boolean_json(self._goes_on_before())
             case "startCursor":
                 return self._cursor_at(backwards=False)
             case "endCursor":
                 return self._cursor_at(backwards=True)
         return self.compiler.typename(selected)
 
+    def _goes_on_after(self) -> ColumnElement[bool]:
+        """Where the page was cut, the row read beyond it tells; at a cursor it takes a look behind that."""
+        if not self.asked.backwards:
+            return self._more()
+        return false() if self.asked.before is None else self._some(self.keyset.since(self.asked.before))
+
+    def _goes_on_before(self) -> ColumnElement[bool]:
+        if self.asked.backwards:
+            return self._more()
+        return false() if self.asked.after is None else self._some(self.keyset.up_to(self.asked.after))
+
+    def _more(self) -> ColumnElement[bool]:
+        counted = select(func.count()).select_from(table(self.read.name)).scalar_subquery()
+        return counted > self.limit()
+
+    def _some(self, condition: Condition) -> ColumnElement[bool]:
+        return self.target.where(*self.rows.where, condition).add_columns(literal_column("1")).exists()
+
     def _listed(self, value: Callable[[JoinedRow], ColumnElement[Any]]) -> ColumnElement[Any]:
         order = self.keyset.sorted(prefix=self.read.name)
         return self.compiler.listed(self.read, self._window(), order, value).scalar_subquery()
 
     def _window(self) -> Select[Any]:
-        """The page without the one row more; so far only its keys."""
+        """The page without the one row more; so far only its keys, in no order yet."""
         name = self.read.name
         keys: list[ColumnElement[Any]] = [literal_column(f"{name}.{key}").label(key) for key in self.keyset.names]
-        return select(*keys).select_from(table(name)).limit(self.limit())
+        if not self.asked.backwards:
+            return select(*keys).select_from(table(name)).limit(self.limit())
+        order = self.keyset.sorted(prefix=name, backwards=True)  # what was read last is the row more
+        cut: Select[Any] = select(literal_column("*")).select_from(table(name)).order_by(*order).limit(self.limit())
+        return select(*keys).select_from(cut.subquery(name))
 
     def _cursor_at(self, *, backwards: bool) -> ColumnElement[Any]:
         name = self.compiler.new_name("w")

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
 from graphql import (
     GraphQLInputObjectType,
+    GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLSchema,
     OperationDefinitionNode,
@@ -62,7 +63,8 @@ class Slot:
 class Selected:
     """One selected field: its response key, where its value comes from, its arguments and what is selected of it.
 
-    `nullable` is what the schema says of it. `exact` names what of its arguments tells exact quantities.
+    `nullable` is what the schema says of it. `exact` names what of its arguments tells exact quantities. What is
+    selected of an interface is in `types`, once for each type that it may turn out to be.
     """
 
     key: str
@@ -73,6 +75,7 @@ class Selected:
     fields: tuple[Selected, ...]
     nullable: bool = True
     exact: tuple[str, ...] = ()
+    types: tuple[Selected, ...] = ()
 
 
 def structure_of(value: Any) -> Any:
@@ -122,15 +125,18 @@ class Selector:
         definition = parent.fields[node.name.value]
         arguments = get_argument_values(definition, node, self.variables)
         returned = get_named_type(definition.type)
-        children: tuple[Selected, ...] = ()
-        if isinstance(returned, GraphQLObjectType):
-            children = self.below(returned, details)
         declared = definition.extensions["strawberry-definition"]
         nullable = not is_non_null_type(definition.type)
         values = {_snake(name): self._slotted(value) for name, value in arguments.items()}
-        source = declared.metadata.get(SOURCE)
         exact = tuple(part for name, value in arguments.items() for part in _exact(definition.args[name], name, value))
-        return Selected(key, node.name.value, returned.name, source, values, children, nullable, exact)
+        below = self.below(returned, details) if isinstance(returned, GraphQLObjectType) else ()
+        source = declared.metadata.get(SOURCE)
+        selected = Selected(key, node.name.value, returned.name, source, values, below, nullable, exact)
+        if not isinstance(returned, GraphQLInterfaceType):
+            return selected
+        possible = self.schema.get_possible_types(returned)
+        types = (replace(selected, type_name=type_.name, fields=self.below(type_, details)) for type_ in possible)
+        return replace(selected, types=tuple(types))
 
     def below(self, returned: GraphQLObjectType, details: list[FieldDetails]) -> tuple[Selected, ...]:
         """The trees below a field that returns this type, or one that this type is one of."""

@@ -48,6 +48,10 @@ class Sight:
         """Whether it sees quantities as they are."""
         return self.kind.visibility is Visibility.EXACT
 
+    def may_have(self, type_name: str) -> bool:
+        """Whether rows of a type are for this kind of caller at all."""
+        return not STORED[type_name].exact or (self.is_exact and not self.kind.public)
+
     def __call__(self, location_id: ColumnElement[Any]) -> Condition:
         return among(location_id, self._made("locations", json_text, Text())) if self.kind.limited else true()
 
@@ -58,8 +62,8 @@ class Sight:
         """The conditions of row(); none for a caller who sees everything."""
         stored = STORED[type_name]
         conditions = []
-        if self.kind.limited and stored.location_of is not None:
-            conditions.append(self(stored.location_of(row)))
+        if self.kind.limited and stored.near is not None:
+            conditions.append(stored.near(row, self))
         if self.kind.public and stored.shown is not None:
             conditions.append(stored.shown(row))
         return conditions

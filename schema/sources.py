@@ -33,7 +33,9 @@ EXACT: Final = "stockgate.exact"
 class Sees(Protocol):
     """What the caller may see, in the SQL of one statement."""
 
-    visibility: Visibility
+    @property
+    def visibility(self) -> Visibility:
+        """How exactly it sees quantities."""
 
     def __call__(self, location_id: ColumnElement[Any]) -> Condition:
         """Whether it may see what is at a location: the limit of a key that is limited to some."""
@@ -52,15 +54,24 @@ class Sees(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A value of the row: `expression(row)`.
+    """A value of the row: `expression(row, **arguments)`.
 
     A `limited` one depends on the caller: `expression(row, sees)`. An `exact` one is null to callers who do not see
-    quantities as they are.
+    quantities as they are. One `of` another table is a value of the row there to which this row leads.
     """
 
     expression: Callable[..., ColumnElement[Any]]
     limited: bool = False
     exact: bool = False
+    of: Of | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Of:
+    """Another table, and which of its rows a row leads to: the one for which `on(row, other)`."""
+
+    model: type[SQLModel]
+    on: Callable[[Row, Row], Condition]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +102,16 @@ class Through:
 
 
 @dataclass(frozen=True, slots=True)
+class Key:
+    """Sort by an expression, which is never NULL. Cursors know it by its name."""
+
+    name: str
+    expression: ColumnElement[Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Rows:
-    """Which rows of a table, in which order. The last column of the order is unique.
+    """Which rows of a table, in which order. The last columns of the order tell rows apart.
 
     Rows of a derived type come `of` a FROM of their own, which may name the `shared` selects: those are computed once,
     for these rows and for all below them. What the rows `carry` is there for their fields as if it were columns: values
@@ -100,7 +119,7 @@ class Rows:
     """
 
     where: Sequence[Condition] = ()
-    order: Sequence[ColumnElement[Any] | Through] = ()
+    order: Sequence[ColumnElement[Any] | Key | Through] = ()
     descending: bool = False
     of: FromClause | Select[Any] | None = None
     shared: Mapping[str, Select[Any]] = field(default_factory=dict)
@@ -120,7 +139,8 @@ class Relation:
 
     A `limited` one depends on the caller: it gets `sees`, as a limited Leaf does. One that `derives` makes rows of its
     own, and gets `new_name` to name its parts by. An `exact` one is refused to those who do not see quantities as they
-    are, and to public callers.
+    are, and to public callers. What it `inherits` are arguments of the list that it is in, which may be `over` another
+    argument.
     """
 
     rows: Callable[..., Rows]
@@ -128,23 +148,36 @@ class Relation:
     limited: bool = False
     derives: bool = False
     exact: bool = False
+    inherits: tuple[str, ...] = ()
+    over: Over | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """The argument whose elements a list follows, and what makes one JSON list of objects of them, numbered by `n`."""
+
+    argument: str
+    elements: Callable[[Any], str]
 
 
 Source = Leaf | Embedded | Elements | Relation
-ONE, MANY, PAGE = "one", "many", "page"
+ONE, MANY, PAGE, EACH, NODE, NODES, FEED = "one", "many", "page", "each", "node", "nodes", "feed"
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
     """The table behind a GraphQL type, and which of its rows one may see.
 
-    A caller limited to some locations sees rows of those; a public one the rows that are `shown`. Rows of a derived
-    type are made by relations: of its table only the columns are real.
+    A caller limited to some locations sees the rows that are `near`; a public one those that are `shown`. `exact` rows
+    are only for those who see quantities as they are, and not for the public. `keys` are the columns of which node ids
+    are made. Rows of a derived type are made by relations: of its table only the columns are real.
     """
 
     table: Table
-    location_of: Callable[[Row], ColumnElement[Any]] | None = None
+    near: Callable[[Row, Sees], Condition] | None = None
     shown: Callable[[Row], Condition] | None = None
+    exact: bool = False
+    keys: tuple[str, ...] = ("id",)
     is_derived: bool = False
 
 
@@ -156,12 +189,20 @@ def stored(
     model: type[SQLModel],
     *,
     location_of: Callable[[Row], ColumnElement[Any]] | None = None,
+    near: Callable[[Row, Sees], Condition] | None = None,
     shown: Callable[[Row], Condition] | None = None,
+    exact: bool = False,
+    keys: tuple[str, ...] = ("id",),
 ) -> Callable[[T], T]:
-    """Class decorator: objects of this type are rows of that table."""
+    """Class decorator: objects of this type are rows of that table. Those with a `location_of` are near that."""
+
+    def at_location(row: Row, sees: Sees) -> Condition:
+        assert location_of is not None  # noqa: S101 (asked just below)
+        return sees(location_of(row))
 
     def register(cls: T) -> T:
-        STORED[cls.__name__] = Stored(table_of(model), location_of, shown)
+        near_ = near if location_of is None else at_location
+        STORED[cls.__name__] = Stored(table_of(model), near_, shown, exact, keys)
         return cls
 
     return register
@@ -188,6 +229,16 @@ def leaf(
 def column(name: str, description: str, *, exact: bool = False) -> Any:
     """A field whose value is a column."""
     return leaf(lambda row: getattr(row, name), description, exact=exact)
+
+
+def column_of(of: Of, name: str, description: str) -> Any:
+    """A field whose value is a column of the row of another table to which this row leads."""
+    return leaf_of(of, lambda row: getattr(row, name), description)
+
+
+def leaf_of(of: Of, expression: Callable[[Row], ColumnElement[Any]], description: str) -> Any:
+    """A field whose value is an expression over the columns of the row of another table to which this row leads."""
+    return strawberry.field(description=description, metadata={SOURCE: Leaf(expression, of=of)})
 
 
 def embedded(present: Callable[[Row], Condition] | None, description: str, **carries: Any) -> Any:
@@ -237,11 +288,32 @@ def many(
     limited: bool = False,
     derives: bool = False,
     exact: bool = False,
+    inherits: tuple[str, ...] = (),
     **arguments: Argument,
 ) -> Callable[[Callable[..., Rows]], Any]:
     """A field that is a list of rows of another type; decorates as one() does."""
     returns = list[of] | None if nullable else list[of]
-    return relation(MANY, returns, arguments, limited=limited, derives=derives, exact=exact)
+    options = {"limited": limited, "derives": derives, "exact": exact, "inherits": inherits}
+    return relation(MANY, returns, arguments, **options)
+
+
+def each(of: Any, over: Over, **arguments: Argument) -> Callable[[Callable[..., Rows]], Any]:
+    """A field that is a list of rows of another type: one, or null, for each element of an argument, in its order.
+
+    Decorates the function that says which: of nothing, the row, and the `element` with the JSON object in its `value`.
+    """
+    return relation(EACH, list[of | None], arguments, over=over)
+
+
+def value(
+    returns: Any, *, exact: bool = False, **arguments: Argument
+) -> Callable[[Callable[..., ColumnElement[Any]]], Any]:
+    """A field whose value is an expression over the row's columns and arguments, given as slots; decorates as one()."""
+
+    def decorate(expression: Callable[..., ColumnElement[Any]]) -> Any:
+        return _declared(expression, returns, arguments, Leaf(expression, exact=exact))
+
+    return decorate
 
 
 def elsewhere(type_name: str, module: str) -> Any:
@@ -250,15 +322,18 @@ def elsewhere(type_name: str, module: str) -> Any:
 
 
 def relation(
-    kind: str,
-    returns: Any,
-    arguments: Mapping[str, Argument],
-    *,
-    limited: bool = False,
-    derives: bool = False,
-    exact: bool = False,
+    kind: str, returns: Any, arguments: Mapping[str, Argument], **options: Any
 ) -> Callable[[Callable[..., Rows]], Any]:
-    """What one(), many() and page() have in common."""
+    """What one(), many() and page() have in common; the options are those of a Relation."""
+
+    def decorate(rows: Callable[..., Rows]) -> Any:
+        return _declared(rows, returns, arguments, Relation(rows, kind, **options))
+
+    return decorate
+
+
+def _declared(function: Callable[..., Any], returns: Any, arguments: Mapping[str, Argument], source: Source) -> Any:
+    """A field that takes arguments, as Strawberry declares it: named and described as the function is."""
     parameters = [
         inspect.Parameter(
             name,
@@ -271,16 +346,12 @@ def relation(
         for name, argument in arguments.items()
     ]
 
-    def decorate(rows: Callable[..., Rows]) -> Any:
-        def resolver(*_args: Any, **_kwargs: Any) -> Any:
-            raise AssertionError("compiled into SQL, never resolved")
+    def resolver(*_args: Any, **_kwargs: Any) -> Any:
+        raise AssertionError("compiled into SQL, never resolved")
 
-        resolver.__signature__ = inspect.Signature(parameters, return_annotation=returns)  # type: ignore[attr-defined]
-        resolver.__module__, resolver.__name__ = rows.__module__, rows.__name__
-        resolver.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        resolver.__annotations__["return"] = returns
-        description = inspect.cleandoc(rows.__doc__ or "")
-        source = Relation(rows, kind, limited, derives, exact)
-        return strawberry.field(resolver, description=description, metadata={SOURCE: source})
-
-    return decorate
+    resolver.__signature__ = inspect.Signature(parameters, return_annotation=returns)  # type: ignore[attr-defined]
+    resolver.__module__, resolver.__name__ = function.__module__, function.__name__
+    resolver.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    resolver.__annotations__["return"] = returns
+    description = inspect.cleandoc(function.__doc__ or "")
+    return strawberry.field(resolver, description=description, metadata={SOURCE: source})

@@ -24,6 +24,7 @@ from sqlalchemy import (
     not_,
     or_,
     select,
+    union_all,
 )
 
 from storage.changes import Backorders
@@ -189,7 +190,24 @@ def level_is(level: Any, wanted: Status) -> Condition:
 def level_is_low(level: Any) -> Condition:
     """Levels that are offered and counted, with no more available than the threshold: for `belowThreshold`."""
     low = _of_item(level, lambda item: and_(available(level) <= threshold(item), is_tracked(item)))
-    return and_(not_(level.disabled), is_open(level.location_id), low)
+    # So that an index finds them: no item's threshold is above the highest. SQLite would rather take the one on
+    # location_id, were these the locations of a list.
+    location = table_of(Location).alias("open_location")
+    at_open = select(location.c.id).where(
+        location.c.id == level.location_id, location.c.active, location.c.archived_at.is_(None)
+    )
+    may_be = available(level) <= _highest_threshold()
+    return and_(may_be, not_(level.disabled), at_open.correlate_except(location).exists(), low)
+
+
+def _highest_threshold() -> ColumnElement[int]:
+    item = table_of(Product).alias("highest_item")
+    highest = select(func.max(item.c.low_stock_threshold).label("threshold")).where(
+        item.c.low_stock_threshold.is_not(None)
+    )
+    default = select(literal_column(str(LOW_STOCK_THRESHOLD), BigInteger()).label("threshold"))
+    either = union_all(highest, default).subquery("thresholds")
+    return select(func.max(either.c.threshold)).scalar_subquery()
 
 
 def deficit(level: Any) -> ColumnElement[int]:

@@ -20,7 +20,8 @@ from storage.catalog_stock import StockLine, counted, refusals, rehearse, stock_
 from storage.changes import GroupRejectedError, Origin, gtin14, sku_key
 from storage.json_rows import among, json_text
 from storage.json_sql import text_of
-from storage.planning import Level, LevelKey
+from storage.lines import LevelKey
+from storage.planning import Level
 from storage.tables import Location, Product, StockLevel
 from storage.upsert import table_of, upsert_rows
 

@@ -22,7 +22,8 @@ from storage.changes import (
     SetQuantity,
     sku_key,
 )
-from storage.planning import Item, Level, LevelKey, Place, lines_of, plan
+from storage.lines import Item, LevelKey, Place, lines_of
+from storage.planning import Level, plan
 
 _COLUMNS: Final = {"quantity": "on_hand"}
 _SETTABLE: Final = ("regular_price", "sale_price", "backorders", "disabled", "reserved", "safety_stock")

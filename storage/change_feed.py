@@ -19,7 +19,9 @@ from sqlalchemy import Boolean, ColumnElement, insert, literal, literal_column, 
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.ext.compiler import compiles
 
+from storage.changes import ID_MAX
 from storage.columns import Id, Timestamp
+from storage.database import Database
 from storage.json_rows import Construct, json_text, rows_from
 from storage.tables import CatalogChange
 from storage.upsert import table_of
@@ -106,6 +108,11 @@ async def horizon(session: AsyncSession) -> int:
     """The sequence up to which the feed is complete: what lies there is visible to a snapshot taken from now on."""
     counted, held = await _state(session)
     return min([counted, *_numbers(held)])
+
+
+async def complete_up_to(database: Database) -> int:
+    """The horizon for a statement that runs later. On SQLite every snapshot is complete, and nothing is asked."""
+    return ID_MAX if database.name == "sqlite" else await database.read(horizon)
 
 
 async def version(session: AsyncSession) -> str:

@@ -5,32 +5,163 @@ Values are bind parameters; lists are JSON text (storage.json_rows.json_text).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, ColumnElement, func, or_, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Text,
+    and_,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+)
 
-from storage.json_rows import among, members_of, rows_of
-from storage.tables import Location, Product, StockLevel
+from storage.changes import QUANTITY_MAX
+from storage.columns import NO_SKU
+from storage.json_rows import among, member, members_of, rows_of
+from storage.tables import CatalogChange, LedgerEntry, Location, Product, StockChangeGroup, StockLevel
 from storage.upsert import table_of
 
 _ESCAPE = "\\"
 _LEVEL_KEYS = {"product_id": BigInteger(), "location_id": BigInteger()}
+_LAST = "\U0010ffff"
+_UNCOUNTED = -4 * QUANTITY_MAX  # less than is ever available
 Condition = ColumnElement[bool]
-
+Bound = Callable[[], BindParameter[str]]
+Since = Callable[[], BindParameter[int]]
+Sees = Callable[[ColumnElement[Any]], Condition]
 
 SEARCH_MAX: Final = 1000
 """Characters of a search. SQLite takes no LIKE pattern of over 50,000 bytes, and escaping and case may lengthen it."""
 
 
-def like_pattern(text: str) -> str:
+def like_pattern(text: str, fold: Callable[[str], str] = str.casefold) -> str:
     """The LIKE pattern of texts that contain this one, in the form in which names and SKUs compare."""
-    escaped = text.casefold().replace(_ESCAPE, _ESCAPE * 2).replace("%", r"\%").replace("_", r"\_")
+    escaped = fold(text).replace(_ESCAPE, _ESCAPE * 2).replace("%", r"\%").replace("_", r"\_")
     return f"%{escaped}%"
 
 
 def name_or_sku_like(product: Any, pattern: Any) -> Condition:
     """Products whose name or SKU matches a like_pattern()."""
     return or_(product.name_key.like(pattern, escape=_ESCAPE), product.sku_key.like(pattern, escape=_ESCAPE))
+
+
+def name_or_sku_between(product: Any, start: Bound, behind: Bound) -> Condition:
+    """Products whose name or SKU begins with a text: from it up to what comes behind() it. Both have an index."""
+    return or_(
+        and_(product.name_key >= start(), product.name_key < behind()),
+        and_(product.sku_key >= start(), product.sku_key < behind(), product.sku_key != NO_SKU),
+    )
+
+
+def behind(prefix: str) -> str:
+    """The first text, by code points, that comes behind every text with this prefix."""
+    kept = prefix.rstrip(_LAST)
+    if not kept:
+        return _LAST * (SEARCH_MAX + 1)  # as good as the end
+    following = ord(kept[-1]) + 1
+    return kept[:-1] + chr(0xE000 if 0xD800 <= following <= 0xDFFF else following)
+
+
+def slug_like(location: Any, pattern: Any) -> Condition:
+    """Locations whose slug matches a like_pattern()."""
+    matched: Condition = location.slug.like(pattern, escape=_ESCAPE)
+    return matched
+
+
+def has_attributes(product: Any, pairs: Any) -> Condition:
+    """Products with every {name, value} of a JSON list among their attributes."""
+    asked, own = rows_of(pairs, "asked_attribute"), rows_of(product.attributes, "own_attribute")
+
+    def same(key: str) -> Condition:
+        return member(own.c.value, key, Text()) == member(asked.c.value, key, Text())
+
+    has = select(literal_column("1")).select_from(own).where(same("name"), same("value")).correlate(asked).exists()
+    return ~select(literal_column("1")).select_from(asked).where(~has).exists()
+
+
+def of_products_where(product_id: Any, *conditions: Condition) -> Condition:
+    """Rows of products that meet conditions over product_columns()."""
+    found: Condition = product_id.in_(select(table_of(Product).c.id).where(*conditions))
+    return found
+
+
+def product_columns() -> Any:
+    """The columns on which of_products_where() puts conditions."""
+    return table_of(Product).c
+
+
+def products_changed_since(product_id: Any, sequence: Since, sees: Sees) -> Condition:
+    """Products that changed after a sequence of the feed, or of which the stock did where the caller sees it."""
+    entry, change = table_of(LedgerEntry).c, table_of(CatalogChange).c
+    changed: Condition = product_id.in_(
+        select(entry.product_id)
+        .where(entry.sequence > sequence(), sees(entry.location_id))
+        .union_all(select(change.product_id).where(change.sequence > sequence(), change.product_id.is_not(None)))
+    )
+    return changed
+
+
+def locations_changed_since(location_id: Any, sequence: Since) -> Condition:
+    """Locations that changed after a sequence of the feed, or of which the stock did."""
+    entry, change = table_of(LedgerEntry).c, table_of(CatalogChange).c
+    changed: Condition = location_id.in_(
+        select(entry.location_id)
+        .where(entry.sequence > sequence())
+        .union_all(select(change.location_id).where(change.sequence > sequence(), change.location_id.is_not(None)))
+    )
+    return changed
+
+
+def levels_changed_since(level: Any, sequence: Since) -> Condition:
+    """Levels that changed after a sequence of the feed."""
+    entry = table_of(LedgerEntry).c
+    return tuple_(level.product_id, level.location_id).in_(
+        select(entry.product_id, entry.location_id).where(entry.sequence > sequence())
+    )
+
+
+def of_groups_where(group_id: Any, *conditions: Condition) -> Condition:
+    """Ledger entries of groups that meet conditions over group_columns()."""
+    found: Condition = group_id.in_(select(table_of(StockChangeGroup).c.id).where(*conditions))
+    return found
+
+
+def group_columns() -> Any:
+    """The columns on which of_groups_where() puts conditions."""
+    return table_of(StockChangeGroup).c
+
+
+def changed_where(group_id: Any, sees: Sees) -> Condition:
+    """Groups that changed something at a location for which `sees(location_id)`."""
+    entry = table_of(LedgerEntry).alias("changed")
+    return select(literal_column("1")).where(entry.c.group_id == group_id, sees(entry.c.location_id)).exists()
+
+
+def counted(quantity: Any) -> ColumnElement[int]:
+    """A quantity to sort by: one that was never counted comes before all others."""
+    return func.coalesce(quantity, literal_column(str(_UNCOUNTED)), type_=BigInteger())
+
+
+def on_hand_at(level: Any, time: Any) -> ColumnElement[int | None]:
+    """Units on hand of a level after the last of its entries up to a time."""
+    entry = table_of(LedgerEntry).alias("past")
+    return (
+        select(entry.c.on_hand)
+        .where(
+            entry.c.product_id == level.product_id,
+            entry.c.location_id == level.location_id,
+            entry.c.created_at <= time,
+        )
+        .order_by(entry.c.sequence.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
 
 
 def stocked_where(product: Any, *conditions: Condition) -> Condition:

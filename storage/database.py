@@ -179,7 +179,7 @@ def _driver_url(text: str) -> URL:
 
 _NOT_READ: Final = "The answer took longer than a request may. Ask for less at once."
 _NOT_WRITTEN: Final = "The change took longer than a request may, and nothing of it was written. Try again."
-_BEHIND_S: Final = 0.05
+_BEHIND_S: Final = 4 * deadline.LATE_S_MAX
 _TOLERATED_S: Final = 1.0  # so that most requests need not change the connection's timeout
 _URL_HELP: Final = "Use sqlite:///stockgate.db or postgresql://user:password@host/database."
 

@@ -12,12 +12,15 @@ from collections.abc import Coroutine
 from contextvars import Context, ContextVar
 from types import TracebackType
 from typing import Any, Final, TypeVar
+from weakref import WeakKeyDictionary
 
 from storage.errors import DeadlineExceededError
 
 T = TypeVar("T")
 _AT: Final[ContextVar[float | None]] = ContextVar("deadline", default=None)
 """On the event loop's clock."""
+LATE_S_MAX: Final = 0.05
+"""How long after a deadline it is noticed."""
 
 
 class within:  # noqa: N801 (it reads as a verb: `with deadline.within(30):`)
@@ -47,26 +50,78 @@ def outliving(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
 
 
 class Observed:
-    """Raises DeadlineExceededError, saying `what`, when the deadline comes before the block's end."""
+    """Raises DeadlineExceededError, saying `what`, when the deadline comes before the block's end.
 
-    __slots__ = ("_timeout", "_what")
+    As asyncio.timeout_at() does, but all of them share one timer: setting one for each statement costs a tenth of a
+    short request.
+    """
+
+    __slots__ = ("_at", "_cancelling", "_is_due", "_task", "_watch", "_what")
 
     def __init__(self, what: str) -> None:
         self._what = what
-        self._timeout = asyncio.timeout_at(_AT.get())
+        self._watch: _Watch | None = None
+        self._is_due = False
 
     async def __aenter__(self) -> Observed:
-        await self._timeout.__aenter__()
+        at, task = _AT.get(), asyncio.current_task()
+        if at is not None and task is not None:
+            self._at, self._task, self._cancelling = at, task, task.cancelling()
+            self._watch = _watch_of(asyncio.get_running_loop())
+            self._watch.add(self)
         return self
 
     def lift(self) -> None:
         """The rest of the block is waited for, however long it takes."""
-        self._timeout.reschedule(None)
+        if self._watch is not None:
+            self._watch.observed.discard(self)
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        try:
-            await self._timeout.__aexit__(kind, error, trace)
-        except TimeoutError:
+        self.lift()
+        if self._is_due and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise DeadlineExceededError(self._what) from error
+
+    def check(self, now: float) -> bool:
+        """Cancel the task if its deadline has come; whether it had."""
+        if now < self._at:
+            return False
+        self._is_due = True
+        self._task.cancel()
+        return True
+
+
+class _Watch:
+    """Looks at what is observed in a loop, every now and then, as long as there is anything."""
+
+    def __init__(self) -> None:
+        self.observed: set[Observed] = set()
+        self._is_set = False
+
+    def add(self, observed: Observed) -> None:
+        self.observed.add(observed)
+        if not self._is_set:
+            self._set()
+
+    def _set(self) -> None:
+        self._is_set = True
+        asyncio.get_running_loop().call_later(LATE_S_MAX, self._look)
+
+    def _look(self) -> None:
+        now = asyncio.get_running_loop().time()
+        self.observed -= {observed for observed in list(self.observed) if observed.check(now)}
+        if self.observed:
+            self._set()
+        else:
+            self._is_set = False
+
+
+_watches: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, _Watch]] = WeakKeyDictionary()
+
+
+def _watch_of(loop: asyncio.AbstractEventLoop) -> _Watch:
+    watch = _watches.get(loop)
+    if watch is None:
+        watch = _watches[loop] = _Watch()
+    return watch

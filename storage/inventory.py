@@ -21,7 +21,8 @@ from storage.changes import (
     storable,
 )
 from storage.json_rows import json_text, rows_from
-from storage.planning import Level, LevelKey, Plan, level_keys, lines_of, plan
+from storage.lines import LevelKey, level_keys, lines_of
+from storage.planning import Level, Plan, plan
 from storage.tables import LedgerEntry, Location, StockChangeGroup, StockLevel
 from storage.upsert import insert_missing, insert_rows, table_of, upsert_rows
 

@@ -140,6 +140,27 @@ def json_aggregate(value: ColumnElement[Any]) -> ColumnElement[Any]:
     return _Aggregate(value)
 
 
+class _OrNull(Construct):
+    name = "json_or_null"
+    inherit_cache = True
+    type = JsonText()
+
+
+@compiles(_OrNull, "sqlite")
+def _or_null_sqlite(element: _OrNull, compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.clauses, **kw)  # json_group_array() writes null for NULL
+
+
+@compiles(_OrNull, "postgresql")
+def _or_null_postgresql(element: _OrNull, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"coalesce({compiler.process(element.clauses, **kw)}, 'null')"
+
+
+def json_or_null(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """An object or array to be aggregated, which may be NULL: that is null in the array."""
+    return _OrNull(value)
+
+
 class _PriceText(Construct):
     name = "price_text"
     inherit_cache = True

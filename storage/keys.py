@@ -12,7 +12,7 @@ from storage.changes import ID_MAX, ItemKey, LocationKey, Refused, gtin14, is_st
 from storage.columns import NO_SKU
 from storage.errors import ErrorCode
 from storage.json_rows import among, json_text
-from storage.planning import Item, Place
+from storage.lines import Item, Place
 from storage.tables import Location, Product
 from storage.upsert import table_of
 

@@ -16,8 +16,6 @@ from storage.changes import (
     Change,
     ChangeGroup,
     GroupRejectedError,
-    ItemKey,
-    LocationKey,
     Outcome,
     Policy,
     Refused,
@@ -27,59 +25,9 @@ from storage.changes import (
     is_price,
 )
 from storage.errors import ErrorCode
+from storage.lines import Item, LevelKey, Line, Planned, TransferLine
 
 T = TypeVar("T")
-
-LevelKey = tuple[int, int]
-"""Product id and location id."""
-
-
-class Item(NamedTuple):
-    """What the rules need to know of a product or variation."""
-
-    id: int
-    sku: str | None
-    backorders: str
-    regular_price: Decimal | None
-    has_variations: bool = False
-
-
-class Place(NamedTuple):
-    """What the rules need to know of a location."""
-
-    id: int
-    active: bool = True
-
-
-class Line(NamedTuple):
-    """A change, and what its keys name."""
-
-    change: Change
-    item: Item
-    place: Place
-
-    @property
-    def keys(self) -> tuple[LevelKey, ...]:
-        """The level it is about."""
-        return ((self.item.id, self.place.id),)
-
-
-class TransferLine(NamedTuple):
-    """A transfer, and what its keys name."""
-
-    transfer: Transfer
-    item: Item
-    source: Place
-    target: Place
-
-    @property
-    def keys(self) -> tuple[LevelKey, ...]:
-        """The levels it is about: where the units leave, and where they arrive."""
-        return (self.item.id, self.source.id), (self.item.id, self.target.id)
-
-
-Planned = Line | TransferLine | Refused
-"""A requested line with what it names, or why it is refused already."""
 
 
 class Level(NamedTuple):
@@ -119,19 +67,6 @@ class Plan:
     levels: dict[LevelKey, Level]
     entries: list[Entry]
     outcomes: list[Outcome]
-
-
-def lines_of(
-    group: ChangeGroup, items: Mapping[ItemKey, Item | Refused], places: Mapping[LocationKey, Place]
-) -> list[Planned]:
-    """The group's changes with their items and locations, or why they may not write there."""
-    named = _Named(items, places, group.origin.locations)
-    return [change if isinstance(change, Refused) else named.line(change) for change in group.changes]
-
-
-def level_keys(lines: Iterable[Planned]) -> list[LevelKey]:
-    """The levels that these lines may write, in the one order in which everybody locks them."""
-    return sorted({key for line in lines if not isinstance(line, Refused) for key in line.keys})
 
 
 def plan(group: ChangeGroup, lines: Iterable[Planned], before: Mapping[LevelKey, Level]) -> Plan:
@@ -190,57 +125,6 @@ def _check_policy(group: ChangeGroup, outcomes: list[Outcome]) -> None:
     failures = sum(outcome.error is not None for outcome in outcomes)
     if failures_max is not None and failures > failures_max:
         raise GroupRejectedError(f"{failures} of {len(outcomes)} lines were refused; nothing was written.", outcomes)
-
-
-class _Named(NamedTuple):
-    """What the keys of a group's lines name, and the locations at which its caller may write; None is everywhere."""
-
-    items: Mapping[ItemKey, Item | Refused]
-    places: Mapping[LocationKey, Place]
-    allowed: frozenset[int] | None
-
-    def line(self, change: Change | Transfer) -> Planned:
-        """The line with its item and locations, or why it may not write there."""
-        item = self._item(change.items)
-        if isinstance(item, Refused):
-            return item
-        if isinstance(change, Change):
-            place = self._place(change.location, "location")
-            return place if isinstance(place, Refused) else Line(change, item, place)
-        source, target = self._place(change.source, "source"), self._place(change.target, "target")
-        if isinstance(source, Refused):
-            return source
-        if isinstance(target, Refused):
-            return target
-        if source.id == target.id:
-            return Refused(ErrorCode.SAME_LOCATION, "A transfer goes from one location to another.", "target")
-        return TransferLine(change, item, source, target)
-
-    def _item(self, keys: Sequence[ItemKey]) -> Item | Refused:
-        first, *others = keys
-        item = self.items[first]
-        if isinstance(item, Refused):
-            return item
-        for key in others:
-            other = self.items[key]
-            if isinstance(other, Item) and other.id != item.id:
-                message = "The product's id, SKU or GTIN name different products."
-                return Refused(ErrorCode.ITEM_MISMATCH, message, key.kind)
-        if item.has_variations:
-            message = "This product has variations. Update a variation instead."
-            return Refused(ErrorCode.ITEM_HAS_VARIATIONS, message, first.kind)
-        return item
-
-    def _place(self, key: LocationKey, field: str) -> Place | Refused:
-        place = self.places.get(key)
-        if place is None:
-            return Refused(ErrorCode.LOCATION_NOT_FOUND, "Location not found.", field)
-        if self.allowed is not None and place.id not in self.allowed:
-            message = "This API key may not change stock at this location."
-            return Refused(ErrorCode.LOCATION_FORBIDDEN, message, field)
-        if not place.active:
-            return Refused(ErrorCode.LOCATION_INACTIVE, "Location is not active.", field)
-        return place
 
 
 def step(level: Level, change: Change, item: Item, *, refuse_disabled: bool = False) -> Level | Refused:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from storage import inventory
 from storage.changes import AdjustQuantity, Applied, Change, ChangeGroup, ItemKey, LocationKey, Origin, Transfer
 from storage.errors import ErrorCode, InventoryError
-from storage.planning import LevelKey
+from storage.lines import LevelKey
 from storage.tables import LedgerEntry, StockChangeGroup
 from storage.upsert import table_of
 

@@ -118,6 +118,14 @@ class Product(SQLModel, table=True):
 
     __table_args__ = (
         Index("ix_product_name_key_id", "name_key", "id"),
+        # the highest threshold of all bounds the search for what is low on stock
+        Index(
+            "ix_product_low_stock_threshold",
+            "low_stock_threshold",
+            sqlite_where=text("low_stock_threshold IS NOT NULL"),
+            postgresql_where=text("low_stock_threshold IS NOT NULL"),
+        ),
+        Index("ix_product_created_at_id", "created_at", "id"),
         Index("ix_product_updated_at_id", "updated_at", "id"),
         # finds and sorts by SKU; a product without one has '' and sorts first
         Index("ix_product_sku_key_id", "sku_key", "id"),
@@ -153,7 +161,9 @@ class StockLevel(SQLModel, table=True):
 
     __table_args__ = (
         Index("ix_stock_level_location_id_product_id", "location_id", "product_id"),
-        Index("ix_stock_level_updated_at", "updated_at"),
+        Index("ix_stock_level_updated_at", "updated_at", "product_id", "location_id"),
+        # finds what is low on stock: storage.availability
+        Index("ix_stock_level_available", text("(on_hand - reserved - safety_stock)")),
     )
 
 
@@ -193,7 +203,7 @@ class LedgerEntry(SQLModel, table=True):
     __tablename__ = "ledger_entry"
 
     sequence: int | None = _id()
-    group_id: int = Field(sa_column=Column(Id, ForeignKey("stock_change_group.id"), nullable=False, index=True))
+    group_id: int = Field(sa_column=Column(Id, ForeignKey("stock_change_group.id"), nullable=False))
     line: int = Field(sa_column=Column(Integer, nullable=False))
     product_id: int = Field(sa_column=Column(Id, nullable=False))
     location_id: int = Field(sa_column=Column(Id, nullable=False))
@@ -210,6 +220,7 @@ class LedgerEntry(SQLModel, table=True):
     created_at: datetime = _time()
 
     __table_args__ = (
+        Index("ix_ledger_entry_group_id_line", "group_id", "line"),
         Index("ix_ledger_entry_level", "product_id", "location_id", "sequence"),
         Index("ix_ledger_entry_location_id_sequence", "location_id", "sequence"),
         Index("ix_ledger_entry_created_at", "created_at"),

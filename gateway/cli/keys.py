@@ -17,9 +17,12 @@ from gateway.cli.failures import CommandError
 if TYPE_CHECKING:  # imported when a command runs, so that --help is quick
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from storage.access import Issued
+    from storage.access import Issued, Visibility
     from storage.tables import ApiKey
 
+_HEADINGS = (
+    "ID", "BEGINS", "NAME", "SCOPES", "LOCATIONS", "SEES", "ORIGINS", "COST/MIN", "LAST USED", "STATE",
+)  # fmt: skip
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 Name = Annotated[str, typer.Option(help="Who it is for; shown in lists and recorded with every change it makes.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
@@ -53,27 +56,48 @@ def create_key(
             metavar="WHEN", help="A date (its end), a time (2027-01-31T18:00Z), or from now: 90m, 12h, 30d, 4w."
         ),
     ] = "",
+    *,
+    visibility: Annotated[
+        str,
+        typer.Option(
+            metavar="exact|band|capped:N",
+            help="How exactly it sees quantities: as they are, only in bands (in stock, low, none), or up to N. "
+            "[default: exact; band for a storefront key that does not read]",
+        ),
+    ] = "",
     origin: Annotated[
         list[str] | None,
-        typer.Option(metavar="URL", help="Only pages of this web origin may use it; repeatable. All without it."),
+        typer.Option(metavar="URL", help="A web origin whose pages may use it; repeatable. Any caller without it."),
     ] = None,
-    *,
+    cost_per_minute: Annotated[
+        int | None, typer.Option(min=1, help="Its budget of query cost. The server's without it.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Create an API key and show it, this once: only its hash is kept.
 
-    Send it as `X-API-Key` or as `Authorization: Bearer`.
+    Send it as `X-API-Key` or as `Authorization: Bearer`. A key with only the scope `storefront` may be in a web page.
     """
     from storage import access
     from storage.access import Scope
 
+    seen, cap = visibility_of(visibility) if visibility else (None, None)
+    origins = [origin_of(text) for text in dict.fromkeys(origin)] if origin else None
     expires_at = expiry(expires, datetime.now(UTC)) if expires else None
 
     async def issue(session: AsyncSession) -> Issued:
         location_ids = await _location_ids(session, location) if location else None
         scopes = [Scope(str(item)) for item in dict.fromkeys(scope or [KeyScope.READ])]
         return await access.issue_api_key(
-            session, name, scopes, location_ids=location_ids, expires_at=expires_at, origins=origin or None
+            session,
+            name,
+            scopes,
+            location_ids=location_ids,
+            expires_at=expires_at,
+            visibility=seen,
+            cap=cap,
+            origins=origins,
+            cost_per_minute=cost_per_minute,
         )
 
     issued = with_database(lambda database: database.transact(issue))
@@ -83,12 +107,15 @@ def create_key(
         typer.echo(f"API key {issued.id}, shown this once:\n{issued.token}")
 
 
-def list_keys() -> None:
+def list_keys(*, as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list instead.")] = False) -> None:
     """List API keys: who they are for and what they may do. The keys themselves are not kept."""
     from storage import access
 
     keys = with_database(lambda database: database.read(access.list_api_keys))
-    rows = [("ID", "BEGINS", "NAME", "SCOPES", "LOCATIONS", "LAST USED", "STATE"), *map(_row, keys)]
+    if as_json:
+        typer.echo(json.dumps([_object(key) for key in keys], ensure_ascii=False, indent=2))
+        return
+    rows = [(*_HEADINGS,), *map(_row, keys)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -167,6 +194,26 @@ def expiry(text: str, now: datetime) -> datetime:
     return when
 
 
+def visibility_of(text: str) -> tuple[Visibility, int | None]:
+    """A visibility with its cap. Raises CommandError for what is none."""
+    from storage.access import Visibility
+    from storage.changes import QUANTITY_MAX
+
+    if text in {"exact", "band"}:
+        return Visibility(text), None
+    capped = re.fullmatch(r"capped:([0-9]{1,10})", text)
+    if capped is None or not 1 <= int(capped[1]) <= QUANTITY_MAX:
+        raise CommandError(f"--visibility {text!r} is none of exact, band and capped:N with N from 1, as in capped:50.")
+    return Visibility.CAPPED, int(capped[1])
+
+
+def origin_of(text: str) -> str:
+    """A web origin as browsers send it. Raises CommandError for what is none."""
+    if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", text.lower()):
+        raise CommandError(f"--origin {text!r} is no web origin: give scheme and host, as in https://shop.example.")
+    return text.lower()
+
+
 def _span(text: str) -> timedelta | None:
     """90m, 12h, 30d or 4w; None for anything else."""
     span = re.fullmatch(r"([0-9]{1,5})([mhdw])", text)
@@ -186,7 +233,28 @@ async def _location_ids(session: AsyncSession, slugs: Sequence[str]) -> list[int
 
 def _row(key: ApiKey) -> tuple[str, ...]:
     places = "all" if key.location_ids is None else ", ".join(map(str, key.location_ids))
-    return str(key.id), f"{key.hint}…", key.name, ", ".join(key.scopes), places, _minute(key.last_used_at), _state(key)
+    return (
+        str(key.id),
+        f"{key.hint}…",
+        key.name,
+        ", ".join(key.scopes),
+        places,
+        key.visibility if key.cap is None else f"{key.visibility}:{key.cap}",
+        "any" if key.origins is None else ", ".join(key.origins),
+        "server's" if key.cost_per_minute is None else str(key.cost_per_minute),
+        _minute(key.last_used_at),
+        _state(key),
+    )
+
+
+def _object(key: ApiKey) -> dict[str, Any]:
+    """A key as JSON, with the names of its columns."""
+    times = ("created_at", "expires_at", "revoked_at", "last_used_at")
+    plain = ("id", "name", "hint", "scopes", "location_ids", "visibility", "cap", "origins", "cost_per_minute")
+    told = {name: getattr(key, name) for name in times}
+    return {name: getattr(key, name) for name in plain} | {
+        name: time and time.astimezone(UTC).isoformat() for name, time in told.items()
+    }
 
 
 def _state(key: ApiKey) -> str:

@@ -58,7 +58,7 @@ class Admission:
         text = await self._persisted.text(principal, asked)
         operation = operations.prepare(text, asked.operation_name, self._limits)
         if not isinstance(operation, Operation):
-            await self._charge(principal, _INVALID)
+            await self.charge(principal, _INVALID)
             return operation
         callers.authorize(principal, operation)
         if operation.costs.introspects and not self._introspects(principal):
@@ -66,9 +66,9 @@ class Admission:
             raise RefusedError(403, FORBIDDEN, message)
         cost = operation.costs.at(asked.variables)
         if cost.points > self._limits.cost:
-            await self._charge(principal, _INVALID)
+            await self.charge(principal, _INVALID)
             return [too_complex("cost", cost.points, self._limits.cost, cost.path)]
-        purse = await self._charge(principal, cost.points or 1)
+        purse = await self.charge(principal, cost.points or 1)
         if asked.sha256 and asked.query:
             await self._persisted.remember(asked.sha256, text)
         return Admitted(operation, cost.points, self._limits.cost, purse)
@@ -81,7 +81,8 @@ class Admission:
         everybody = {"on": True, "off": False, "auto": self._settings.mode == "development"}
         return everybody[self._settings.introspection] or principal.may(Scope.ADMIN)
 
-    async def _charge(self, principal: Principal, points: int) -> Purse | None:
+    async def charge(self, principal: Principal, points: int) -> Purse | None:
+        """Take points from the budget of a key. Raises RefusedError when it has not so many left."""
         credential = principal.credential
         return await self._budgets.charge(credential.id, points, credential.cost_per_minute)
 

@@ -3,36 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import Enum
 
 import strawberry
 from strawberry import UNSET as NOT_GIVEN
 
 from schema.inputs import LocationKeyInput, given
+from schema.types.choices import ApiKeyScope, ApiKeyVisibility
 from storage.access import Scope, Visibility
 from storage.changes import LocationKey
 from storage.key_settings import KeySettings
-
-
-@strawberry.enum(name="ApiKeyScope", description="What an API key may do.")
-class ApiKeyScope(Enum):
-    """A storage.access.Scope that a key may have."""
-
-    READ = strawberry.enum_value("read", description="Read everything there is at its locations.")
-    STOREFRONT = strawberry.enum_value(
-        "storefront", description="Read what a shop's customers may see: such a key may be in a web page."
-    )
-    WRITE = strawberry.enum_value("write", description="Change stock. It includes no reading.")
-    ADMIN = strawberry.enum_value("admin", description="Everything: the catalogue and the keys, too.")
-
-
-@strawberry.enum(name="ApiKeyVisibility", description="How exactly an API key sees quantities.")
-class ApiKeyVisibility(Enum):
-    """A storage.access.Visibility."""
-
-    EXACT = strawberry.enum_value("exact", description="As they are.")
-    CAPPED = strawberry.enum_value("capped", description="As they are up to the key's `cap`; above it, the cap.")
-    BAND = strawberry.enum_value("band", description="Not at all: only whether there is enough, little or nothing.")
 
 
 @strawberry.input(description="A new API key.")

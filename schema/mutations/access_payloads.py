@@ -9,8 +9,8 @@ import strawberry
 from sqlalchemy import Text
 
 from schema.errors import UserError
-from schema.mutations.access_inputs import ApiKeyScope, ApiKeyVisibility
 from schema.sources import Rows, many
+from schema.types.choices import ApiKeyScope, ApiKeyVisibility
 from schema.types.location import Location
 from storage import tables
 from storage.json_rows import among, json_text

@@ -9,7 +9,7 @@ import strawberry
 
 from schema.errors import UserError, gid
 from schema.sources import Rows, many, one
-from schema.types.ledger_entry import StockChangeGroup
+from schema.types.stock_change_group import StockChangeGroup
 from schema.types.stock_level import StockLevel
 from storage import conditions as sql
 from storage.changes import Applied, Outcome

@@ -23,8 +23,8 @@ from schema.mutations.catalog_inputs import (
     columns_of,
 )
 from schema.sources import Rows, many, one
-from schema.types.ledger_entry import StockChangeGroup
 from schema.types.location import Location
+from schema.types.stock_change_group import StockChangeGroup
 from storage import location_writes
 from storage.access import Scope
 from storage.catalog import Row

@@ -58,14 +58,55 @@ class LocationKind(Enum):
     WAREHOUSE = enum_value("warehouse", description="Only goods come here.")
 
 
+@strawberry.enum(description="Which way to sort.")
+class OrderDirection(Enum):
+    """Turns an order around, with its ties."""
+
+    ASC = enum_value("asc", description="Lowest, earliest or first in the alphabet first.")
+    DESC = enum_value("desc", description="Highest, latest or last in the alphabet first.")
+
+
 @strawberry.enum(description="How to sort products. Ties are broken by id.")
 class ProductOrder(Enum):
     """The value is the column that sorts."""
 
-    ID = enum_value("id", description="By databaseId, ascending.")
+    ID = enum_value("id", description="By databaseId.")
     NAME = enum_value("name_key", description="By name, ignoring case.")
     SKU = enum_value("sku_key", description="By SKU, ignoring case; products without one come first.")
-    UPDATED_AT = enum_value("updated_at", description="By the time of the last change of the product, oldest first.")
+    CREATED_AT = enum_value("created_at", description="By the time of creation.")
+    UPDATED_AT = enum_value("updated_at", description="By the time of the last change of the product.")
+
+
+@strawberry.enum(description="How to sort stock levels. Ties are broken by product and location.")
+class StockLevelOrder(Enum):
+    """schema.types.stock_level says what each sorts by."""
+
+    PRODUCT = enum_value("product", description="By the product's databaseId.")
+    LOCATION = enum_value("location", description="By the location's databaseId.")
+    ON_HAND = enum_value("on_hand", description="By units on hand; levels that were never counted come first.")
+    AVAILABLE = enum_value(
+        "available", description="By units that are available; levels that were never counted come first."
+    )
+    UPDATED_AT = enum_value("updated_at", description="By the time of the last change.")
+
+
+@strawberry.enum(description="How to sort levels that are low on stock. Ties are broken by product and location.")
+class LowStockOrder(Enum):
+    """schema.types.stock_level says what each sorts by."""
+
+    DEFICIT = enum_value("deficit", description="By how much they are short of their threshold.")
+    AVAILABLE = enum_value("available", description="By units that are available.")
+    PRODUCT = enum_value("product", description="By the product's databaseId.")
+    LOCATION = enum_value("location", description="By the location's databaseId.")
+
+
+@strawberry.enum(description="What a step of the change feed is about.")
+class ChangeKind(Enum):
+    """Words of storage.feed_rows."""
+
+    STOCK = enum_value("stock", description="A stock level changed: `entry` tells how.")
+    PRODUCT = enum_value("product", description="A product or variation was created, changed or archived.")
+    LOCATION = enum_value("location", description="A location was created, changed or archived.")
 
 
 @strawberry.enum(description="Why stock changed: for filters and reports.")
@@ -87,3 +128,24 @@ class StockChangeReason(Enum):
     SYNC = enum_value("sync", description="Another system's word.")
     REVERSAL = enum_value("reversal", description="An earlier change taken back.")
     OTHER = enum_value("other", description="Something else: see the note.")
+
+
+@strawberry.enum(name="ApiKeyScope", description="What an API key may do.")
+class ApiKeyScope(Enum):
+    """A storage.access.Scope that a key may have."""
+
+    READ = enum_value("read", description="Read everything there is at its locations.")
+    STOREFRONT = enum_value(
+        "storefront", description="Read what a shop's customers may see: such a key may be in a web page."
+    )
+    WRITE = enum_value("write", description="Change stock. It includes no reading.")
+    ADMIN = enum_value("admin", description="Everything: the catalogue and the keys, too.")
+
+
+@strawberry.enum(name="ApiKeyVisibility", description="How exactly an API key sees quantities.")
+class ApiKeyVisibility(Enum):
+    """A storage.access.Visibility."""
+
+    EXACT = enum_value("exact", description="As they are.")
+    CAPPED = enum_value("capped", description="As they are up to the key's `cap`; above it, the cap.")
+    BAND = enum_value("band", description="Not at all: only whether there is enough, little or nothing.")

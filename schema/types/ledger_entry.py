@@ -1,4 +1,4 @@
-"""LedgerEntry: one record per change of a level. StockChangeGroup: the request that made it."""
+"""LedgerEntry: one record per change of a level."""
 
 from __future__ import annotations
 
@@ -9,40 +9,24 @@ from typing import Any
 import strawberry
 from sqlalchemy import func
 
-from schema.conditions import Given, at, has_id, has_sku
+from schema.conditions import Given, Makes, after, at, before, has_id, has_number, has_sku, is_word, meeting, within
 from schema.ids import database_id, node_id
-from schema.sources import Condition, Rows, column, elsewhere, leaf, many, one, stored
+from schema.nodes import Node
+from schema.sources import Condition, Of, Rows, column, column_of, elsewhere, leaf, leaf_of, one, stored
 from schema.types.choices import Backorders, StockChangeReason
+from storage import conditions as sql
 from storage import tables
 
 _Product = elsewhere("Product", "schema.types.product")
 _Location = elsewhere("Location", "schema.types.location")
+_StockChangeGroup = elsewhere("StockChangeGroup", "schema.types.stock_change_group")
+_GROUP = Of(tables.StockChangeGroup, lambda row, group: group.id == row.group_id)
 
 
-@stored(tables.StockChangeGroup)
-@strawberry.type(description="One request that changed stock: who asked, through which dialect, and why.")
-class StockChangeGroup:
-    """A row of `stock_change_group`."""
-
-    id: strawberry.ID = leaf(lambda row: node_id("StockChangeGroup", row.id), "Its id over all types. Opaque.")
-    dialect: str = column("dialect", "How it was asked: `graphql`, `mulopimfwc/v1`, …")
-    principal: str = column("principal", "The name of the API key or webhook secret.")
-    reason: StockChangeReason = leaf(lambda row: func.upper(row.reason), "Why.")
-    note: str = column("note", "Why, in the caller's words; empty when it gave none.")
-    reference: str = column("reference", "The caller's own number for it, such as an order's.")
-    request_id: str = column("request_id", "The X-Request-Id of the request.")
-    created_at: datetime = column("created_at", "When it was written.")
-
-    @many("LedgerEntry", exact=True)
-    def entries(row: Any, entry: Any) -> Rows:
-        """What it changed, in order."""
-        return Rows([entry.group_id == row.id], [entry.sequence])
-
-
-@stored(tables.LedgerEntry, location_of=lambda row: row.location_id)
+@stored(tables.LedgerEntry, location_of=lambda row: row.location_id, exact=True, keys=("sequence",))
 @strawberry.type(description="One immutable record of one change of one stock level.")
-class LedgerEntry:
-    """A row of `ledger_entry`."""
+class LedgerEntry(Node):
+    """A row of `ledger_entry`, with what its group says of all its entries."""
 
     id: strawberry.ID = leaf(lambda row: node_id("LedgerEntry", row.sequence), "Its id over all types. Opaque.")
     sequence: int = column("sequence", "Its place in the ledger: later entries have higher ones.")
@@ -58,6 +42,15 @@ class LedgerEntry:
     reserved: int = column("reserved", "Units promised to somebody after it.")
     safety_stock: int = column("safety_stock", "Units kept back after it.")
     created_at: datetime = column("created_at", "When it was written.")
+    reason: StockChangeReason = leaf_of(_GROUP, lambda group: func.upper(group.reason), "Why.")
+    note: str = column_of(_GROUP, "note", "Why, in the caller's words; empty when it gave none.")
+    reference: str = column_of(_GROUP, "reference", "The caller's own number for it, such as an order's.")
+    principal: str = column_of(_GROUP, "principal", "The name of the API key or webhook secret.")
+    api_key_id: int | None = column_of(
+        _GROUP, "api_key_id", "The number of the API key; null when it was a webhook or a command."
+    )
+    dialect: str = column_of(_GROUP, "dialect", "How it was asked: `graphql`, `mulopimfwc/v1`, …")
+    request_id: str = column_of(_GROUP, "request_id", "The X-Request-Id of the request.")
 
     @one(_Product)
     def product(row: Any, product: Any) -> Rows:
@@ -69,21 +62,36 @@ class LedgerEntry:
         """The place."""
         return Rows([location.id == row.location_id])
 
-    @one(StockChangeGroup)
+    @one(_StockChangeGroup)
     def group(row: Any, group: Any) -> Rows:
         """The request that made it."""
         return Rows([group.id == row.group_id])
 
+    @one("LedgerEntry | None")
+    def counterpart(row: Any, other: Any) -> Rows:
+        """The other half of a transfer: what the same line changed at the other location; null for all else."""
+        return Rows([other.group_id == row.group_id, other.line == row.line, other.location_id != row.location_id])
+
+
+_MAKES: Makes = {
+    "skus": lambda entry, skus: has_sku(entry.product_id, skus),
+    "product_ids": lambda entry, ids: has_id(entry.product_id, "Product", ids),
+    "locations": lambda entry, keys: at(entry.location_id, keys),
+    "group_id": lambda entry, group: entry.group_id == group.bind(database_id("StockChangeGroup")),
+    "created_after": lambda entry, time: after(entry.created_at, time),
+    "created_before": lambda entry, time: before(entry.created_at, time),
+    "sequence": lambda entry, bounds: within(entry.sequence, bounds),
+}
+_MAKES_OF_GROUP: Makes = {
+    "reasons": lambda group, reasons: is_word(group.reason, reasons),
+    "dialects": lambda group, dialects: is_word(group.dialect, dialects),
+    "api_key_ids": lambda group, numbers: has_number(group.api_key_id, numbers),
+}
+
 
 def matching(entry: Any, given: Given) -> list[Condition]:
-    """The conditions of a LedgerEntryFilter."""
-    conditions = []
-    if skus := given.get("skus"):
-        conditions.append(has_sku(entry.product_id, skus))
-    if ids := given.get("product_ids"):
-        conditions.append(has_id(entry.product_id, "Product", ids))
-    if locations := given.get("locations"):
-        conditions.append(at(entry.location_id, locations))
-    if group := given.get("group_id"):
-        conditions.append(entry.group_id == group.bind(database_id("StockChangeGroup")))
+    """The conditions of a StockChangeFilter."""
+    conditions = meeting(entry, given, _MAKES)
+    if of_group := meeting(sql.group_columns(), given, _MAKES_OF_GROUP):
+        conditions.append(sql.of_groups_where(entry.group_id, *of_group))
     return conditions

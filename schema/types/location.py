@@ -8,10 +8,13 @@ from typing import Any
 import strawberry
 from sqlalchemy import func, or_
 
+from schema.conditions import Given, Makes, after, at, meeting, since, slug_contains
 from schema.connections import page
 from schema.ids import node_id
-from schema.sources import Rows, column, elsewhere, embedded, leaf, stored
+from schema.nodes import Node
+from schema.sources import Condition, Rows, column, elsewhere, embedded, leaf, stored
 from schema.types.choices import LocationKind
+from storage import conditions as sql
 from storage import tables
 from storage.visibility import is_open
 
@@ -36,7 +39,7 @@ def _has_address(row: Any) -> Any:
 
 @stored(tables.Location, location_of=lambda row: row.id, shown=is_open)
 @strawberry.type(description="A place that holds stock: a store or a warehouse.")
-class Location:
+class Location(Node):
     """A row of `location`."""
 
     id: strawberry.ID = leaf(lambda row: node_id("Location", row.id), "Its id over all types. Opaque.")
@@ -58,3 +61,18 @@ class Location:
     def stock_levels(row: Any, level: Any) -> Rows:
         """What is stocked here, by product."""
         return Rows([level.location_id == row.id], [level.product_id, level.location_id])
+
+
+_MAKES: Makes = {
+    "keys": lambda location, keys: at(location.id, keys),
+    "search": slug_contains,
+    "kind": lambda location, kind: location.kind == kind.value,
+    "pickup": lambda location, pickup: location.pickup.is_(pickup),
+    "updated_after": lambda location, time: after(location.updated_at, time),
+    "changed_since_sequence": lambda location, sequence: sql.locations_changed_since(location.id, since(sequence)),
+}
+
+
+def matching(location: Any, given: Given) -> list[Condition]:
+    """The conditions of a LocationFilter."""
+    return meeting(location, given, _MAKES)

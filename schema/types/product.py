@@ -7,11 +7,26 @@ from decimal import Decimal
 from typing import Any
 
 import strawberry
-from sqlalchemy import func
+from sqlalchemy import and_, func, not_, true
 
-from schema.conditions import Given, after, at, at_one, has_id, name_or_sku_contains, sku_among, within
+from schema.conditions import (
+    Given,
+    Makes,
+    after,
+    at,
+    has_attributes,
+    has_gtin,
+    has_id,
+    meeting,
+    name_or_sku_begins,
+    name_or_sku_contains,
+    since,
+    sku_among,
+    within,
+)
 from schema.ids import node_id
 from schema.inputs import LocationKeyInput
+from schema.nodes import Node
 from schema.selection import Slot
 from schema.sources import (
     Argument,
@@ -32,8 +47,8 @@ from schema.sources import (
 from schema.types.availability import PLACES, Availability, of_product
 from schema.types.choices import Backorders, ProductStatus, ProductType
 from schema.types.price import Price
+from storage import availability, tables
 from storage import conditions as sql
-from storage import tables
 from storage.availability import product_quantity
 from storage.prices import NO_PRICE
 from storage.visibility import published
@@ -51,7 +66,7 @@ class Attribute:
 
 @stored(tables.Product, shown=published)
 @strawberry.type(description="What the shop lists. A simple product or a variation carries stock.")
-class Product:
+class Product(Node):
     """A row of `product`."""
 
     id: strawberry.ID = leaf(lambda row: node_id("Product", row.id), "Its id over all types. Opaque.")
@@ -118,34 +133,59 @@ class Product:
     @many(_StockLevel, locations=Argument(list[LocationKeyInput] | None, "Only at these locations."))
     def stock_levels(row: Any, level: Any, locations: Slot | None = None) -> Rows:
         """What there is of it and where, in the locations' order; only at `locations` when they are given."""
-        named = [] if locations is None else [at(level.location_id, locations)]
-        place = Through(tables.Location, lambda location: location.id == level.location_id, "position")
-        order = [place, level.location_id]
-        return Rows([level.product_id == row.id, *named], order)
+        return levels_of(row, level, locations)
+
+
+def levels_of(product: Any, level: Any, locations: Slot | None) -> Rows:
+    """A product's levels, in the order of their locations; only at `locations` when they are given."""
+    named = [] if locations is None else [at(level.location_id, locations)]
+    place = Through(tables.Location, lambda location: location.id == level.location_id, "position")
+    return Rows([level.product_id == product.id, *named], [place, level.location_id])
+
+
+_MAKES: Makes = {
+    "search": name_or_sku_contains,
+    "search_prefix": name_or_sku_begins,
+    "skus": sku_among,
+    "gtins": has_gtin,
+    "ids": lambda product, ids: has_id(product.id, "Product", ids),
+    "type": lambda product, type_: product.type == type_.value,
+    "status": lambda product, status: product.status == status.value,
+    "attributes": has_attributes,
+    "updated_after": lambda product, time: after(product.updated_at, time),
+}
+_MAKES_OF_LEVEL: Makes = {
+    "on_hand": lambda level, bounds: within(level.on_hand, bounds),
+    "available": lambda level, bounds: within(availability.available(level), bounds),
+}
 
 
 def matching(product: Any, given: Given, sees: Sees) -> list[Condition]:
     """The conditions of a ProductFilter; levels count where the caller sees them."""
-    conditions = []
-    if search := given.get("search"):
-        conditions.append(name_or_sku_contains(product, search))
-    if skus := given.get("skus"):
-        conditions.append(sku_among(product, skus))
-    if ids := given.get("ids"):
-        conditions.append(has_id(product.id, "Product", ids))
-    if type_ := given.get("type"):
-        conditions.append(product.type == type_.value)
-    if time := given.get("updated_after"):
-        conditions.append(after(product.updated_at, time))
-    if stocked := _stocked(given):
-        conditions.append(sql.stocked_where(product, *stocked, sees.row("StockLevel", sql.level_columns())))
-    return conditions
+    conditions = meeting(product, given, _MAKES)
+    if sequence := given.get("changed_since_sequence"):
+        conditions.append(sql.products_changed_since(product.id, since(sequence), sees))
+    return conditions + _by_stock(product, given, sees)
 
 
-def _stocked(given: Given) -> list[Condition]:
-    """What is asked of a level: where it is and how many units there are."""
-    level = sql.level_columns()
-    conditions = within(level.on_hand, given.get("on_hand") or {})
-    if location := given.get("location"):
-        conditions.append(at_one(level.location_id, location))
+def _by_stock(product: Any, given: Given, sees: Sees) -> list[Condition]:
+    """What is asked of its levels: of those at `locations`, when they are given."""
+    level, conditions = sql.level_columns(), []
+
+    def counts(row: Any) -> Condition:
+        locations = given.get("locations")
+        return and_(sees.row("StockLevel", row), true() if locations is None else at(row.location_id, locations))
+
+    of_level, below = meeting(level, given, _MAKES_OF_LEVEL), given.get("below_threshold")
+    if of_level or given.get("locations") is not None:
+        conditions.append(sql.stocked_where(product, *of_level, counts(level)))
+    if below is not None:
+        low = sql.stocked_where(product, availability.level_is_low(level), counts(level))
+        conditions.append(low if below else not_(low))
+    if wanted := given.get("availability"):
+        status = availability.Status(wanted.value)
+        conditions.append(availability.product_is(product, status, counts, lambda item: sees.row("Product", item)))
+    if elsewhere_ := given.get("not_stocked_at"):
+        seen = sees.row("StockLevel", level)
+        conditions.append(not_(sql.stocked_where(product, at(level.location_id, elsewhere_), seen)))
     return conditions

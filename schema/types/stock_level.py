@@ -7,23 +7,42 @@ from decimal import Decimal
 from typing import Any
 
 import strawberry
-from sqlalchemy import func
+from sqlalchemy import func, not_
 
-from schema.conditions import Given, after, at, has_id, has_sku, within
+from schema.conditions import (
+    Given,
+    Makes,
+    after,
+    at,
+    has_gtin,
+    has_id,
+    has_sku,
+    meeting,
+    name_or_sku_begins,
+    name_or_sku_contains,
+    since,
+    within,
+)
+from schema.connections import page
 from schema.ids import node_id
-from schema.sources import Condition, Outer, Rows, column, elsewhere, leaf, one, stored
-from schema.types.choices import Backorders
+from schema.nodes import Node
+from schema.selection import Slot
+from schema.sources import Argument, Condition, Key, Outer, Rows, column, elsewhere, leaf, one, stored, value
+from schema.types.choices import Backorders, LowStockOrder, StockLevelOrder
 from schema.types.price import Price
 from storage import availability, tables
+from storage import conditions as sql
+from storage.columns import Timestamp
 from storage.visibility import on_offer
 
 _Product = elsewhere("Product", "schema.types.product")
 _Location = elsewhere("Location", "schema.types.location")
+_LedgerEntry = elsewhere("LedgerEntry", "schema.types.ledger_entry")
 
 
-@stored(tables.StockLevel, location_of=lambda row: row.location_id, shown=on_offer)
+@stored(tables.StockLevel, location_of=lambda row: row.location_id, shown=on_offer, keys=("product_id", "location_id"))
 @strawberry.type(description="How many units of one product there are at one location, and at what price.")
-class StockLevel:
+class StockLevel(Node):
     """A row of `stock_level`."""
 
     id: strawberry.ID = leaf(
@@ -51,6 +70,12 @@ class StockLevel:
         "counted here or are hidden from this key.",
         exact=True,
     )
+    deficit: int | None = leaf(
+        availability.deficit,
+        "Units by which it is short of the threshold of low stock: 0 at the threshold, negative above it. Null "
+        "when they were never counted here or are hidden from this key.",
+        exact=True,
+    )
     version: int = column("version", "Grows by one with every change; give it as expectedVersion to change just this.")
     updated_at: datetime = column("updated_at", "When it was last changed.")
 
@@ -70,18 +95,69 @@ class StockLevel:
         """The place."""
         return Rows([location.id == row.location_id])
 
+    @page(_LedgerEntry, exact=True)
+    def history(row: Any, entry: Any) -> Rows:
+        """What changed it, newest first."""
+        mine = [entry.product_id == row.product_id, entry.location_id == row.location_id]
+        return Rows(mine, [entry.sequence], descending=True)
+
+    @value(int | None, exact=True, time=Argument(datetime, "Up to this time, itself included."))
+    def on_hand_at(row: Any, time: Slot) -> Any:
+        """Units on hand at a time, as the ledger tells; null before the first entry and while they were not counted."""
+        return sql.on_hand_at(row, time.bind(type_=Timestamp()))
+
+
+_MAKES: Makes = {
+    "skus": lambda level, skus: has_sku(level.product_id, skus),
+    "product_ids": lambda level, ids: has_id(level.product_id, "Product", ids),
+    "locations": lambda level, keys: at(level.location_id, keys),
+    "on_hand": lambda level, bounds: within(level.on_hand, bounds),
+    "available": lambda level, bounds: within(availability.available(level), bounds),
+    "availability": lambda level, wanted: availability.level_is(level, availability.Status(wanted.value)),
+    "below_threshold": lambda level, low: (
+        availability.level_is_low(level) if low else not_(availability.level_is_low(level))
+    ),
+    "disabled": lambda level, disabled: level.disabled.is_(disabled),
+    "updated_after": lambda level, time: after(level.updated_at, time),
+    "changed_since_sequence": lambda level, sequence: sql.levels_changed_since(level, since(sequence)),
+}
+_MAKES_OF_PRODUCT: Makes = {
+    "gtins": has_gtin,
+    "search": name_or_sku_contains,
+    "search_prefix": name_or_sku_begins,
+}
+
 
 def matching(level: Any, given: Given) -> list[Condition]:
     """The conditions of a StockLevelFilter."""
-    conditions = []
-    if skus := given.get("skus"):
-        conditions.append(has_sku(level.product_id, skus))
-    if ids := given.get("product_ids"):
-        conditions.append(has_id(level.product_id, "Product", ids))
-    if locations := given.get("locations"):
-        conditions.append(at(level.location_id, locations))
-    if bounds := given.get("on_hand"):
-        conditions.extend(within(level.on_hand, bounds))
-    if time := given.get("updated_after"):
-        conditions.append(after(level.updated_at, time))
+    conditions = meeting(level, given, _MAKES)
+    if of_product := meeting(sql.product_columns(), given, _MAKES_OF_PRODUCT):
+        conditions.append(sql.of_products_where(level.product_id, *of_product))
     return conditions
+
+
+def order_of(level: Any, by: StockLevelOrder) -> list[Any]:
+    """The columns that sort levels, with what tells them apart."""
+    match by:
+        case StockLevelOrder.LOCATION:
+            return [level.location_id, level.product_id]
+        case StockLevelOrder.ON_HAND:
+            return [Key("on_hand", sql.counted(level.on_hand)), level.product_id, level.location_id]
+        case StockLevelOrder.AVAILABLE:
+            available = sql.counted(availability.available(level))
+            return [Key("available", available), level.product_id, level.location_id]
+        case StockLevelOrder.UPDATED_AT:
+            return [level.updated_at, level.product_id, level.location_id]
+    return [level.product_id, level.location_id]
+
+
+def order_of_low(level: Any, by: LowStockOrder) -> list[Any]:
+    """The columns that sort levels that are low on stock."""
+    match by:
+        case LowStockOrder.DEFICIT:
+            return [Key("deficit", availability.deficit(level)), level.product_id, level.location_id]
+        case LowStockOrder.AVAILABLE:
+            return order_of(level, StockLevelOrder.AVAILABLE)
+        case LowStockOrder.LOCATION:
+            return order_of(level, StockLevelOrder.LOCATION)
+    return order_of(level, StockLevelOrder.PRODUCT)

@@ -3,46 +3,26 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import Enum
 from typing import Any
 
 import strawberry
 from sqlalchemy import Text
-from strawberry import enum_value
 
 from schema.connections import FIRST_MAX
 from schema.context import Context
 from schema.sources import Rows, elsewhere, many
+from schema.types.choices import ApiKeyScope, ApiKeyVisibility
 from storage.access import Scope, Visibility
 from storage.json_rows import among, json_text
 
 _Location = elsewhere("Location", "schema.types.location")
 
 
-@strawberry.enum(name="Scope", description="What an API key may do.")
-class ScopeName(Enum):
-    """The scopes that an API key may have, of storage.access.Scope."""
-
-    READ = enum_value("read", description="Ask for everything.")
-    STOREFRONT = enum_value("storefront", description="Ask for what a shop's customers may see.")
-    WRITE = enum_value("write", description="Change stock.")
-    ADMIN = enum_value("admin", description="Everything, also keys and the catalogue.")
-
-
-@strawberry.enum(name="VisibilityKind", description="How exactly an API key sees quantities.")
-class VisibilityKind(Enum):
-    """A storage.access.Visibility."""
-
-    EXACT = enum_value("exact", description="As they are.")
-    CAPPED = enum_value("capped", description="Up to a cap; above it only that there are more.")
-    BAND = enum_value("band", description="Not at all, only the status. None is 0 all the same.")
-
-
 @strawberry.type(description="The API key that asks.")
 class ViewerKey:
     """Of a Credential."""
 
-    id: strawberry.ID = strawberry.field(description="Its id over all types. Opaque.")
+    database_id: int = strawberry.field(description="Its number, as `stockgate key list` shows it.")
     name: str = strawberry.field(description="Who it is for.")
     hint: str = strawberry.field(description="How it begins, to recognise it in a list.")
     expires_at: datetime | None = strawberry.field(description="When it stops being valid; null for never.")
@@ -52,7 +32,7 @@ class ViewerKey:
 class ViewerVisibility:
     """Of a Credential."""
 
-    kind: VisibilityKind = strawberry.field(description="In what way.")
+    kind: ApiKeyVisibility = strawberry.field(description="In what way.")
     cap: int | None = strawberry.field(description="The highest quantity shown, when it is CAPPED.")
 
 
@@ -73,7 +53,7 @@ class Viewer:
 
     location_ids: strawberry.Private[list[int] | None]
     key: ViewerKey = strawberry.field(description="The API key.")
-    scopes: list[ScopeName] = strawberry.field(description="What it may do.")
+    scopes: list[ApiKeyScope] = strawberry.field(description="What it may do.")
     visibility: ViewerVisibility = strawberry.field(description="How exactly it sees quantities.")
     limits: ViewerLimits = strawberry.field(description="How much it may ask.")
 
@@ -84,14 +64,14 @@ class Viewer:
         return cls(
             location_ids=None if locations is None else list(locations),
             key=ViewerKey(
-                id=strawberry.ID(f"gid://stockgate/ApiKey/{credential.id}"),
+                database_id=credential.id,
                 name=credential.name,
                 hint=credential.hint,
                 expires_at=credential.expires_at,
             ),
-            scopes=[ScopeName[scope.name] for scope in Scope if scope in credential.scopes and scope in _SCOPES],
+            scopes=[ApiKeyScope[scope.name] for scope in Scope if scope in credential.scopes and scope in _SCOPES],
             visibility=ViewerVisibility(
-                kind=VisibilityKind[credential.visibility.name],
+                kind=ApiKeyVisibility[credential.visibility.name],
                 cap=credential.cap if credential.visibility is Visibility.CAPPED else None,
             ),
             limits=ViewerLimits(
@@ -112,4 +92,4 @@ class Viewer:
         return Rows([limited_to], [location.position, location.id])
 
 
-_SCOPES = frozenset(scope for scope in Scope if scope.name in ScopeName.__members__)
+_SCOPES = frozenset(scope for scope in Scope if scope.name in ApiKeyScope.__members__)

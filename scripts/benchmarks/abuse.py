@@ -79,7 +79,7 @@ def main() -> None:
     with database_url("sqlite") as url:
         stockgate(url, "seed", "--products", "100", "--locations", "3")
         token = json.loads(stockgate(url, "key", "create", "--name", "bench", "--scope", "read", "--json"))["token"]
-        settings = {"STOCKGATE_DATABASE_URL": url, "STOCKGATE_LOG_LEVEL": "warning", "STOCKGATE_COST_PER_MINUTE": "0"}
+        settings = {"STOCKGATE_DATABASE_URL": url, "STOCKGATE_LOG_LEVEL": "warning"}
         with server("gateway.app:create_app", **settings) as ours:
             table, missed = _measure(ours, token, asked.requests)
     Console(width=120).print(table)

@@ -47,7 +47,7 @@ def stockgate(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     """Runs a command on an SQLite file in a folder of its own."""
     monkeypatch.chdir(tmp_path)
     for variable in os.environ:
-        if variable.startswith("STOCKGATE_"):
+        if variable.startswith("STOCKGATE_") and not variable.startswith("STOCKGATE_TEST_"):
             monkeypatch.delenv(variable)
 
     def run(*arguments: str) -> Done:
@@ -92,7 +92,9 @@ async def test_a_key_is_created_listed_and_revoked(everywhere: Everywhere) -> No
     created = json.loads((await everywhere("key", "create", "--name", "till", "--scope", "write", "--json")).out)
     assert set(created) == {"id", "token"}
     listed = (await everywhere("key", "list")).out.splitlines()
-    assert re.fullmatch(rf"{created['id']} +{created['token'][:10]}… +till +write +all +never +valid", listed[1])
+    assert re.fullmatch(
+        rf"{created['id']} +{created['token'][:10]}… +till +write +all +exact +any +server's +never +valid", listed[1]
+    )
     assert created["token"] not in "".join(listed)
     assert (await everywhere("key", "revoke", str(created["id"]))).code == 0
     assert "revoked 20" in (await everywhere("key", "list")).out
@@ -110,6 +112,39 @@ async def test_a_key_is_limited_to_locations_that_exist(everywhere: Everywhere) 
     done = await everywhere("key", "create", "--name", "till", "--location", "wien-neubau", "--location", "Львів-Склад")
     assert done.code == 0
     assert " 3, 5 " in (await everywhere("key", "list")).out
+
+
+async def test_a_key_for_a_web_shop_sees_bands_unless_it_is_told_otherwise(everywhere: Everywhere) -> None:
+    asked = ("key", "create", "--name", "web", "--scope", "storefront")
+    await everywhere(*asked)
+    origins = ("--origin", "https://Shop.example", "--origin", "http://localhost:5173")
+    await everywhere(*asked, "--visibility", "capped:50", *origins, "--cost-per-minute", "900")
+    await everywhere("key", "create", "--name", "till")
+    listed = json.loads((await everywhere("key", "list", "--json")).out)
+    shown = [(key["visibility"], key["cap"], key["origins"], key["cost_per_minute"]) for key in listed]
+    expected = ["https://shop.example", "http://localhost:5173"]
+    assert shown == [("band", None, None, None), ("capped", 50, expected, 900), ("exact", None, None, None)]
+    row = (await everywhere("key", "list")).out.splitlines()[2]
+    assert re.split(" {2,}", row)[-5:] == ["capped:50", ", ".join(expected), "900", "never", "valid"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--visibility", "vague", "is none of exact, band and capped:N"),
+        ("--visibility", "capped", "is none of exact, band and capped:N"),
+        ("--visibility", "capped:0", "is none of exact, band and capped:N"),
+        ("--visibility", "capped:-1", "is none of exact, band and capped:N"),
+        ("--origin", "shop.example", "is no web origin"),
+        ("--origin", "https://shop.example/cart", "is no web origin"),
+        ("--origin", "*", "is no web origin"),
+        ("--cost-per-minute", "0", "--cost-per-minute"),
+    ],
+)
+def test_what_a_key_may_see_must_be_said_right(stockgate: Stockgate, option: str, value: str, message: str) -> None:
+    done = stockgate("key", "create", "--name", "web", option, value)
+    assert done.code != 0
+    assert message in done.err
 
 
 async def test_a_key_is_rotated_with_its_settings(everywhere: Everywhere) -> None:

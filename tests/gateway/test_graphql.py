@@ -100,6 +100,7 @@ async def test_reading_needs_the_read_scope_and_writing_the_write_scope(
     client: httpx.AsyncClient, issue_key: Any
 ) -> None:
     allowed = {("read",): (200, 403), ("write",): (403, 200), ("read", "write"): (200, 200), ("admin",): (200, 200)}
+    allowed[("storefront",)] = (200, 403)
     for scopes, expected in allowed.items():
         token = await issue_key(*scopes)
         answers = [await post(client, token, query) for query in (QUERY, UPDATE)]
@@ -286,7 +287,7 @@ async def test_an_unexpected_error_is_masked_with_the_request_id_and_logged(
     logged = CapturingLogger()
     monkeypatch.setattr(errors, "log", structlog.wrap_logger(logged, processors=[]))
     await catalogue.transact(_drop_the_ledger)
-    response = await post(client, key, {"query": "{ ledgerEntries { totalCount } }"}, x_request_id="abc-3")
+    response = await post(client, key, {"query": "{ stockChanges { totalCount } }"}, x_request_id="abc-3")
     [error] = response.json()["errors"]
     assert response.json()["data"] is None
     assert error["extensions"] == {"code": "INTERNAL_SERVER_ERROR", "requestId": "abc-3"}
@@ -295,7 +296,7 @@ async def test_an_unexpected_error_is_masked_with_the_request_id_and_logged(
     [call] = logged.calls
     assert (call.method_name, call.kwargs["request_id"]) == ("error", "abc-3")
     assert "ledger_entry" in str(call.kwargs["exc_info"])
-    beside = {"query": "{ ledgerEntries { totalCount } product(id: 1) { sku } }"}
+    beside = {"query": "{ stockChanges { totalCount } product(id: 1) { sku } }"}
     assert "ledger_entry" not in (await post(client, key, beside)).text
     written = await post(client, key, UPDATE)
     assert written.json()["errors"][0]["extensions"]["code"] in {"INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE"}

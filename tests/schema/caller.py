@@ -35,13 +35,18 @@ class Caller:
     def __repr__(self) -> str:
         return f"<caller on {self.database.name}>"
 
+    @staticmethod
+    def credential(who: Who = None) -> Credential:
+        """That caller's; without one, of one that may do everything, everywhere or at these locations."""
+        if isinstance(who, Credential):
+            return who
+        return Credential(1, "tests", frozenset({Scope.ADMIN}), None if who is None else frozenset(who))
+
     def context(self, who: Who = None) -> Context:
-        """Of that caller; without one, of one that may do everything, everywhere or at these locations."""
-        if not isinstance(who, Credential):
-            locations = None if who is None else frozenset(who)
-            who = Credential(1, "tests", frozenset({Scope.ADMIN}), locations)
-        locations = who.locations
-        return Context(self.database, who, lambda: Origin("graphql", 1, "tests", locations), clock=lambda: NOW)
+        """Of that caller."""
+        credential = self.credential(who)
+        origin = Origin("graphql", 1, "tests", credential.locations)
+        return Context(self.database, credential, lambda: origin, clock=lambda: NOW)
 
     def ask(
         self, text: str, variables: Mapping[str, Any] | None = None, visible: Who = None

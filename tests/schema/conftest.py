@@ -17,6 +17,7 @@ from tests.builders import EPOCH, a_location, a_product
 from tests.conftest import ENGINES, _copy
 from tests.schema import shop as rows_of_shop
 from tests.schema.caller import Caller
+from tests.schema.small import load_small
 
 Load = Callable[[Any], Awaitable[None]]
 
@@ -47,6 +48,12 @@ def new_caller(
 def shop(new_caller: Callable[[Load], Caller]) -> Caller:
     """The shop of tests/schema/shop.py."""
     return new_caller(rows_of_shop.load)
+
+
+@pytest.fixture(scope="session")
+def small(new_caller: Callable[[Load], Caller]) -> Caller:
+    """The catalogue of tests/schema/small.py."""
+    return new_caller(load_small)
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from graphql import (
     GraphQLField,
     GraphQLInputField,
     GraphQLInputObjectType,
+    GraphQLInterfaceType,
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
@@ -35,6 +36,8 @@ Meanings = Mapping[str, Strategy | Callable[[Mapping[str, Any]], Strategy]]
 """What a scalar of a coordinate, such as "Query.products.first" or "DateTime", may be; by its siblings, if need be."""
 
 ABSENT: Final = object()
+_CURSORS: Final = frozenset({"after", "before"})
+NOT_EMPTY: Final = frozenset({"Query.availabilityFor.lines"})
 _DEPTH_MAX: Final = 6
 _FIELDS_MAX: Final = 28
 
@@ -70,6 +73,10 @@ class _Chosen:
 
 
 _Scope = dict[str, _Chosen]
+
+
+class _Apart(dict[str, _Chosen]):
+    """The scope of one type among several that an object may be of: whose keys must not meet those of the others."""
 
 
 @dataclass
@@ -108,21 +115,33 @@ class _Writer:
         root = self.schema.query_type
         assert root is not None
         name = self.draw(st.sampled_from([name for name, known in root.fields.items() if known.args]))
-        returned = get_named_type(root.fields[name].type)
-        assert isinstance(returned, GraphQLObjectType)
-        below = "{ totalCount nodes { id } }" if "nodes" in returned.fields else "{ id }"
+        below = _little_of(get_named_type(root.fields[name].type)) or self.selection(
+            get_named_type(root.fields[name].type), 2, [{}]
+        )
         field = f"{name}{self.arguments(root, name, root.fields[name])} {below}"
         declared = f"({', '.join(self.declared)})" if self.declared else ""
-        return Asked(f"query Q{declared} {{ {field} }}", self.variables, {**self.variables, **self.others})
+        text = "\n".join([f"query Q{declared} {{ {field} }}", *self.definitions])
+        return Asked(text, self.variables, {**self.variables, **self.others})
 
     # Selections
 
-    def selection(self, type_: GraphQLObjectType, depth: int, scopes: list[_Scope]) -> str:
-        parts = [self.part(type_, depth, scopes) for _ in range(self.draw(st.integers(1, 4)))]
+    def selection(self, type_: GraphQLObjectType | GraphQLInterfaceType, depth: int, scopes: list[_Scope]) -> str:
+        part = self.part_of_any if isinstance(type_, GraphQLInterfaceType) else self.part
+        parts = [part(type_, depth, scopes) for _ in range(self.draw(st.integers(1, 4)))]
         return f"{{ {' '.join(parts)} }}"
 
+    def part_of_any(self, type_: GraphQLInterfaceType, depth: int, _scopes: list[_Scope]) -> str:
+        """What an object of any type has, or what it has if it is of one of them."""
+        self.left -= 1
+        if self.chance(3):
+            name = self.draw(st.sampled_from([*type_.fields, "__typename"]))
+            return f"... on {type_.name}{self.directives()} {{ {name} }}" if self.chance(2) else name
+        possible = self.draw(st.sampled_from(self.schema.get_possible_types(type_)))
+        return f"... on {possible.name}{self.directives()} {self.selection(possible, depth, [_Apart()])}"
+
     def part(self, type_: GraphQLObjectType, depth: int, scopes: list[_Scope]) -> str:
-        kinds = ["field"] * 8 + (["inline", "named", "reused"] if self.left > 0 else [])
+        apart = any(isinstance(scope, _Apart) for scope in scopes)
+        kinds = ["field"] * 8 + (["inline", "named", "reused"] if self.left > 0 and not apart else [])
         kind = self.draw(st.sampled_from(kinds))
         if kind == "inline":
             self.left -= 1
@@ -162,6 +181,8 @@ class _Writer:
         ]
         name = self.draw(st.sampled_from([*names, "__typename"]))
         alias = self.draw(st.sampled_from([None, None, "a", "b", "id", "nodes", self.new_name("x")]))
+        if any(isinstance(scope, _Apart) for scope in scopes):
+            alias = None if name in {"id", "__typename"} else self.new_name("x")
         key = alias or name
         found = next((scope[key] for scope in scopes if key in scope), None)
         if found is not None and found.name != name:
@@ -174,7 +195,7 @@ class _Writer:
         written = f"{alias}: {name}" if alias else name
         written += found.arguments + self.directives()
         if definition is not None and is_composite_type(returned := get_named_type(definition.type)):
-            assert isinstance(returned, GraphQLObjectType), (
+            assert isinstance(returned, GraphQLObjectType | GraphQLInterfaceType), (
                 f"{returned} is no object: tests/schema/documents.py must learn it"
             )
             written += f" {self.selection(returned, depth - 1, below)}"
@@ -205,9 +226,11 @@ class _Writer:
                     values[key] = self.value(_required(argument.type), f"{coordinate}.{key}", {})
         else:
             for key, argument in sorted(
-                definition.args.items(), key=lambda item: item[0] == "after"
+                definition.args.items(), key=lambda item: item[0] in _CURSORS
             ):  # after its order
                 values[key] = self.optional(argument, f"{coordinate}.{key}", values)
+            if all(values.get(key, ABSENT) not in {ABSENT, None} for key in ("first", "last")):
+                values[self.draw(st.sampled_from(["first", "last"]))] = None
         rendered = {key: self.rendered(definition.args[key], f"{coordinate}.{key}", v) for key, v in values.items()}
         given = ", ".join(f"{key}: {text}" for key, text in rendered.items() if text is not ABSENT)
         return f"({given})" if given else ""
@@ -226,7 +249,8 @@ class _Writer:
             return None
         type_ = get_nullable_type(type_)
         if isinstance(type_, GraphQLList):
-            return [self.value(type_.of_type, coordinate, siblings) for _ in range(self.draw(st.integers(0, 3)))]
+            length = self.draw(st.integers(1 if coordinate in NOT_EMPTY else 0, 3))
+            return [self.value(type_.of_type, coordinate, siblings) for _ in range(length)]
         if isinstance(type_, GraphQLEnumType):
             return self.draw(st.sampled_from(sorted(type_.values)))
         if isinstance(type_, GraphQLInputObjectType):
@@ -268,7 +292,9 @@ class _Writer:
 
     def other(self, type_: Any, coordinate: str, value: Any) -> Any:
         """Another value that does not change what else is valid in the document."""
-        is_free = not isinstance(get_named_type(type_), GraphQLEnumType) and not coordinate.endswith(".after")
+        is_free = (
+            not isinstance(get_named_type(type_), GraphQLEnumType) and coordinate.rpartition(".")[2] not in _CURSORS
+        )
         return ABSENT if value is None or not is_free else self.value(_required(type_), coordinate, {})
 
     def declare(self, type_: str, value: Any = ABSENT, *, default: str | None = None, other: Any = ABSENT) -> str:
@@ -333,15 +359,28 @@ class _Writer:
         return f"{kind}{self.numbers}"
 
 
+def _little_of(type_: Any) -> str:
+    """A small selection that tells which objects were found."""
+    for name, of in type_.fields.items():
+        if name in {"nodes", "changes"}:
+            return f"{{ {' '.join(_leaves(type_))} {name} {_little_of(get_named_type(of.type))} }}"
+    return f"{{ {' '.join(_leaves(type_)[:1])} }}"
+
+
+def _leaves(type_: Any) -> list[str]:
+    return [name for name, of in type_.fields.items() if not of.args and not is_composite_type(get_named_type(of.type))]
+
+
 def scalars(schema: GraphQLSchema) -> Iterator[tuple[str, str]]:
     """Every coordinate at which a query takes a scalar, with the scalar's name."""
     assert schema.query_type is not None
-    objects, inputs = [schema.query_type], []
+    objects: list[GraphQLObjectType] = [schema.query_type]
+    inputs: list[GraphQLInputObjectType] = []
     for type_ in objects:  # grows while it is walked
         for name, definition in type_.fields.items():
             returned = get_named_type(definition.type)
-            if isinstance(returned, GraphQLObjectType) and returned not in objects:
-                objects.append(returned)
+            possible = schema.get_possible_types(returned) if isinstance(returned, GraphQLInterfaceType) else [returned]
+            objects += [of for of in possible if isinstance(of, GraphQLObjectType) and of not in objects]
             places = [(f"{type_.name}.{name}.{key}", argument) for key, argument in definition.args.items()]
             for coordinate, place in places:
                 yield from _scalar(coordinate, place, inputs)

@@ -7,15 +7,17 @@ from the SDL alone: one plain method per field, lists that are looped over and s
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Self
 
 from graphql import (
+    DocumentNode,
     ExecutionResult,
     GraphQLEnumType,
     GraphQLError,
@@ -32,11 +34,27 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
 from storage import tables
+from storage.access import Credential, Scope
 from storage.columns import price_text, timestamp_text
 from storage.upsert import table_of
+from tests.schema.caller import NOW, Caller, Who
 
 Rows = Mapping[type[SQLModel], Sequence[Mapping[str, Any]]]
-READ = (tables.Location, tables.Product, tables.StockLevel, tables.StockChangeGroup, tables.LedgerEntry)
+EXACT = frozenset({"StockLevel.onHand", "StockLevel.reserved", "StockLevel.safetyStock", "StockLevel.available"}) | {
+    "Product.onHand",
+    "Product.available",
+    "StockLevel.deficit",
+    "StockLevel.onHandAt",
+}
+"""Fields that are null for callers who do not see quantities as they are."""
+READ = (
+    tables.Location,
+    tables.Product,
+    tables.StockLevel,
+    tables.StockChangeGroup,
+    tables.LedgerEntry,
+    tables.CatalogChange,
+)
 
 
 async def all_rows(session: AsyncSession) -> Rows:
@@ -46,7 +64,7 @@ async def all_rows(session: AsyncSession) -> Rows:
 
 @dataclass(frozen=True)
 class Reference:
-    """Executes documents over these rows. `visible`: the locations that a limited caller may see."""
+    """Executes documents over these rows, for a caller of the Caller's kind."""
 
     schema: GraphQLSchema
     rows: Rows
@@ -56,17 +74,29 @@ class Reference:
         """A reference for the schema that this text describes."""
         return cls(build_schema(sdl), rows)
 
-    def execute(
-        self, text: str, variables: Mapping[str, Any] | None = None, *, visible: Iterable[int] | None = None
-    ) -> ExecutionResult:
+    def execute(self, text: str, variables: Mapping[str, Any] | None = None, *, visible: Who = None) -> ExecutionResult:
         """What any GraphQL server answers."""
-        document = parse(text)
-        if errors := validate(self.schema, document):
-            return ExecutionResult(None, errors)
-        root = Shop(self.rows, None if visible is None else set(visible))
-        result = execute(self.schema, document, root, variable_values=dict(variables or {}), field_resolver=_resolve)
+        document = _parsed(self.schema, text)
+        if not isinstance(document, DocumentNode):
+            return ExecutionResult(None, document)
+        root = Shop(self.rows, Caller.credential(visible))
+        result = execute(
+            self.schema,
+            document,
+            root,
+            variable_values=dict(variables or {}),
+            field_resolver=_resolve,
+            type_resolver=lambda value, *_: type(value).__name__,
+        )
         assert isinstance(result, ExecutionResult)
         return result
+
+
+@lru_cache(maxsize=4)
+def _parsed(schema: GraphQLSchema, text: str) -> DocumentNode | list[GraphQLError]:
+    """The document, or why it is not valid. Remembered, because examples run a document twice."""
+    document = parse(text)
+    return validate(schema, document) or document
 
 
 class Cursor(str):
@@ -87,11 +117,13 @@ class Cursor(str):
 
 def _resolve(source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
     name = _snake(info.field_name)
+    if f"{info.parent_type.name}.{info.field_name}" in EXACT and not source.shop.is_exact:
+        return None
     value = source[name] if isinstance(source, Mapping) else getattr(source, name)
     if callable(value):
         value = value(**_snaked(arguments))
     if isinstance(get_named_type(info.return_type), GraphQLEnumType) and value is not None:
-        return value.upper()
+        return [item.upper() for item in value] if isinstance(value, list) else value.upper()
     if isinstance(value, Decimal):
         return price_text(value)
     return timestamp_text(value) if isinstance(value, datetime) else value
@@ -110,18 +142,92 @@ def _snaked(value: Any) -> Any:
 class Shop:
     """The root of all queries, as one caller sees it."""
 
-    def __init__(self, rows: Rows, visible: set[int] | None) -> None:
+    def __init__(self, rows: Rows, who: Credential) -> None:
+        self.who, visible = who, who.locations
+        self.is_exact = who.visibility == "exact"
+        self.is_inside = self.is_exact and not who.is_public
+        self.rows_by_id = {row["id"]: row for row in rows[tables.Product]}
+
         def seen(model: type[SQLModel], column: str) -> list[Mapping[str, Any]]:
             return [row for row in rows[model] if visible is None or row[column] in visible]
 
-        self.all_products = sorted((Product(self, row) for row in rows[tables.Product]), key=lambda p: p.number)
+        self.all_products = [Product(self, row) for row in rows[tables.Product]]
+        self.all_products.sort(key=lambda p: p.number)
         self.all_locations = [Location(self, row) for row in seen(tables.Location, "id")]
         self.all_locations.sort(key=lambda location: (location.position, location.number))
+        self.every_location = [Location(self, row) for row in rows[tables.Location]]
         self.all_levels = [StockLevel(self, row) for row in seen(tables.StockLevel, "location_id")]
         self.all_levels.sort(key=lambda level: (level.product_id, level.location_id))
         self.all_entries = [LedgerEntry(self, row) for row in seen(tables.LedgerEntry, "location_id")]
         self.all_entries.sort(key=lambda entry: entry.sequence)
         self.all_groups = [StockChangeGroup(self, row) for row in rows[tables.StockChangeGroup]]
+        touched = {entry.group_id for entry in self.all_entries}
+        self.all_groups = [group for group in self.all_groups if visible is None or group.number in touched]
+        self.all_changes = [
+            Change(self, {**entry.row, "kind": "stock", "deleted": False}) for entry in self.all_entries
+        ]
+        for row in rows[tables.CatalogChange]:
+            if row["location_id"] is None or visible is None or row["location_id"] in visible:
+                kind = "location" if row["product_id"] is None else "product"
+                self.all_changes.append(Change(self, {**row, "kind": kind}))
+        self.all_changes.sort(key=lambda change: change.sequence)
+        if who.is_public:
+            self._show_only_what_is_on_show()
+
+    def _show_only_what_is_on_show(self) -> None:
+        def is_published(row: Mapping[str, Any]) -> bool:
+            parent = self.rows_by_id.get(row["parent_id"])
+            return row["status"] == "publish" and (parent is None or parent["status"] == "publish")
+
+        self.all_products = [product for product in self.all_products if is_published(product.row)]
+        self.all_locations = [place for place in self.all_locations if place.active and not place.archived_at]
+        self.all_levels = [
+            level for level in self.all_levels if not level.disabled and level.location() and level.product()
+        ]
+
+    def viewer(self) -> Any:
+        limited = self.who.locations
+        return {
+            "key": {
+                "database_id": self.who.id,
+                "name": self.who.name,
+                "hint": "",
+                "expires_at": None,
+            },
+            "scopes": [str(scope) for scope in Scope if scope in self.who.scopes],
+            "visibility": {"kind": self.who.visibility, "cap": self.who.cap},
+            "limits": {"cost_per_minute": None, "first_max": 250, "bulk_items_max": 1000},
+            "locations": None if limited is None else self.all_locations,
+        }
+
+    def availability_for(self, lines: Any, locations: Any = None, near: Any = None) -> Any:
+        made = [Line(self, line, locations, near) for line in lines]
+        needed: dict[Any, int] = {}
+        for line in made:
+            number = line.product().number if line.product() else None
+            needed[number] = needed.get(number, 0) + line.requested
+        by_product = {line.product().number: line for line in made if line.product()}
+        if None in needed:
+            return {"lines": made, "can_serve_all": False, "locations": []}
+        serving = [
+            place
+            for place in next(iter(by_product.values())).places
+            if all(by_product[number].is_served_at(place["location"], units) for number, units in needed.items())
+        ]
+        return {
+            "lines": made,
+            "can_serve_all": all(by_product[number].is_served(units) for number, units in needed.items()),
+            "locations": serving,
+        }
+
+    def shown(self, quantity: int | None) -> dict[str, Any]:
+        """A quantity as the caller sees it."""
+        cap = self.who.cap
+        if quantity is None or self.is_exact:
+            return {"quantity": quantity, "quantity_is_capped": False}
+        if cap is None:
+            return {"quantity": None if quantity else 0, "quantity_is_capped": False}
+        return {"quantity": min(quantity, cap), "quantity_is_capped": quantity > cap}
 
     def product(self, **keys: Any) -> Any:
         name, value = _only(keys)
@@ -132,30 +238,97 @@ class Shop:
         digits = re.sub(r"[\s-]", "", value)
         return _first(p for p in self.all_products if p.row["gtin"] and p.row["gtin"] == digits.zfill(14))
 
-    def products(self, first: int, order_by: str, after: str | None = None, filter: Any = None) -> Any:  # noqa: A002
-        orders: dict[str, tuple[str, Callable[[Any], tuple[Any, ...]]]] = {
+    def products(
+        self,
+        order_by: str,
+        direction: str,
+        filter: Any = None,  # noqa: A002
+        **page: Any,
+    ) -> Any:
+        orders: dict[str, tuple[str, Callable[[Product], tuple[Any, ...]]]] = {
             "ID": ("id", lambda p: (p.number,)),
             "NAME": ("name_key,id", lambda p: (p.name.casefold(), p.number)),
             "SKU": ("sku_key,id", lambda p: ((p.sku or "").casefold(), p.number)),
+            "CREATED_AT": ("created_at,id", lambda p: (timestamp_text(p.created_at), p.number)),
             "UPDATED_AT": ("updated_at,id", lambda p: (timestamp_text(p.updated_at), p.number)),
         }
+        self._refuse_quantities(filter)
         found = [product for product in self.all_products if _is_product(product, filter or {})]
-        return _page(found, *orders[order_by], first=first, after=after)
+        return _page(found, *orders[order_by], **page, descending=direction == "DESC")
 
     def location(self, **keys: Any) -> Any:
         _only(keys)
         named = {name: value for name, value in keys.items() if value is not None}
         return _first(location for location in self.all_locations if _is_named(location, [named]))
 
-    def locations(self, active: bool | None = None) -> Any:  # noqa: FBT001 (called by name)
-        return [location for location in self.all_locations if active is None or location.active is active]
+    def locations(self, active: bool | None = None, filter: Any = None) -> Any:  # noqa: A002, FBT001 (called by name)
+        self._refuse_quantities(filter)
+        found = [location for location in self.all_locations if active is None or location.active is active]
+        return [location for location in found if _is_location(location, filter or {})]
 
-    def stock_levels(self, first: int, after: str | None = None, filter: Any = None) -> Any:  # noqa: A002
-        return _levels_page([level for level in self.all_levels if _is_level(level, filter or {})], first, after)
+    def stock_levels(self, order_by: str, direction: str, filter: Any = None, **page: Any) -> Any:  # noqa: A002
+        self._refuse_quantities(filter)
+        self._refuse_quantities({"on_hand": order_by if order_by in {"ON_HAND", "AVAILABLE"} else None})
+        found = [level for level in self.all_levels if _is_level(level, filter or {})]
+        return _sorted_levels(found, order_by, direction, page)
 
-    def ledger_entries(self, first: int, after: str | None = None, filter: Any = None) -> Any:  # noqa: A002
+    def _refuse_quantities(self, asked: Any) -> None:
+        telling = ("on_hand", "available", "below_threshold", "changed_since_sequence")
+        if not self.is_exact and any((asked or {}).get(name) is not None for name in telling):
+            raise GraphQLError("quantities are hidden")
+
+    def _refuse_history(self) -> None:
+        if not self.is_inside:
+            raise GraphQLError("history is hidden")
+
+    def low_stock(self, order_by: str, direction: str, locations: Any = None, **page: Any) -> Any:
+        self._refuse_history()
+        found = [level for level in self.all_levels if level.is_low()]
+        found = [level for level in found if locations is None or _is_named(level.location(), locations)]
+        return _sorted_levels(found, order_by, direction, page)
+
+    def stock_levels_by_sku(self, skus: list[str], locations: Any = None) -> Any:
+        return [self.sku_stock(sku, locations) for sku in skus]
+
+    def sku_stock(self, sku: str, locations: Any) -> Any:
+        product = self.product(sku=sku)
+        if product is None:
+            return None
+        return {"sku": product.sku, "product": product, "stock_levels": product.stock_levels(locations)}
+
+    def stock_changes(self, filter: Any = None, **page: Any) -> Any:  # noqa: A002
+        self._refuse_history()
         found = [entry for entry in self.all_entries if _is_entry(entry, filter or {})]
-        return _page(found, "sequence desc", lambda e: (e.sequence,), first=first, after=after, descending=True)
+        return _entries_page(found, page)
+
+    def stock_change_group(self, id: str) -> Any:  # noqa: A002
+        self._refuse_history()
+        return _first(group for group in self.all_groups if group.number == _number("StockChangeGroup", id))
+
+    def changes(self, after_sequence: int, first: int | None = 100) -> Any:
+        self._refuse_history()
+        first = 100 if first is None else first
+        if after_sequence < 0 or not 0 <= first <= 1000:
+            raise GraphQLError("out of range")
+        later = [change for change in self.all_changes if change.sequence > after_sequence]
+        last = later[:first][-1].sequence if later[:first] else after_sequence
+        return {"changes": later[:first], "next_sequence": last, "has_more": len(later) > first}
+
+    def node(self, id: str) -> Any:  # noqa: A002
+        found = re.fullmatch("gid://stockgate/([A-Za-z]+)/([0-9-]+)", id)
+        known = {
+            "Product": self.all_products,
+            "Location": self.all_locations,
+            "StockLevel": self.all_levels,
+            "LedgerEntry": self.all_entries if self.is_inside else [],
+            "StockChangeGroup": self.all_groups if self.is_inside else [],
+        }
+        if found is None or found[1] not in known:
+            raise GraphQLError("no node id")
+        return _first(record for record in known[found[1]] if record.id() == id)
+
+    def nodes(self, ids: list[str]) -> Any:
+        return [self.node(id_) for id_ in ids]
 
 
 @dataclass(frozen=True)
@@ -193,10 +366,46 @@ class Product(Record):
     def levels(self) -> list[StockLevel]:
         return [level for level in self.shop.all_levels if level.product_id == self.number]
 
+    def status_at(self, locations: Any) -> str:
+        kept = [variation for variation in self.variations() if variation.status != "trash"]
+        untracked = not self.is_tracked
+        if self.type == "variable":
+            untracked = not self.manage_stock and any(not variation.manage_stock for variation in kept)
+        levels = [level for item in (self, *kept) for level in item.levels if level.is_offered()]
+        if locations is not None:
+            levels = [level for level in levels if _is_named(level.location(), locations)]
+        backorders = any(level.takes_backorders for level in levels)
+        return _status(sum(level.offered() for level in levels), self.threshold, untracked, backorders)
+
     def on_hand(self) -> int | None:
         levels = [level for item in (self, *self.variations()) for level in item.levels]
         counted = [level.on_hand for level in levels if level.location().active and level.on_hand is not None]
         return sum(counted) if counted else None
+
+    @property
+    def above(self) -> Mapping[str, Any]:
+        """The row of its parent, whoever asks."""
+        return self.shop.rows_by_id.get(self.parent_id, {})
+
+    @property
+    def is_tracked(self) -> bool:
+        return self.manage_stock or self.above.get("manage_stock", False)
+
+    @property
+    def threshold(self) -> int:
+        for number in (self.low_stock_threshold, self.above.get("low_stock_threshold")):
+            if number is not None:
+                return int(number)
+        return 2
+
+    def price(self) -> Any:
+        return _price(self, None)
+
+    def available(self) -> int | None:
+        return Offered(self).quantity
+
+    def availability(self, locations: Any = None, near: Any = None) -> Any:
+        return Offered(self, locations, near).told()
 
     def parent(self) -> Any:
         return _first(p for p in self.shop.all_products if p.number == self.parent_id)
@@ -216,8 +425,8 @@ class Location(Record):
         parts = ("address1", "address2", "city", "region", "postcode", "country")
         return self if any(self.row[part] is not None for part in parts) else None
 
-    def stock_levels(self, first: int, after: str | None = None) -> Any:
-        return _levels_page([level for level in self.shop.all_levels if level.location_id == self.number], first, after)
+    def stock_levels(self, **page: Any) -> Any:
+        return _levels_page([level for level in self.shop.all_levels if level.location_id == self.number], page)
 
 
 class OfLevel(Record):
@@ -236,8 +445,50 @@ class StockLevel(OfLevel):
     def id(self) -> str:
         return f"gid://stockgate/StockLevel/{self.product_id}-{self.location_id}"
 
+    @cached_property
+    def entries(self) -> list[LedgerEntry]:
+        mine = (self.product_id, self.location_id)
+        return [entry for entry in self.shop.all_entries if (entry.product_id, entry.location_id) == mine]
+
+    def history(self, **page: Any) -> Any:
+        return _entries_page(self.entries, page)
+
+    def on_hand_at(self, time: str) -> int | None:
+        past = [entry.row["on_hand"] for entry in self.entries if not _is_after(entry.created_at, time)]
+        return past[-1] if past else None
+
+    def price(self) -> Any:
+        return _price(Product(self.shop, self.shop.rows_by_id[self.product_id]), self)
+
     def available(self) -> int | None:
         return None if self.on_hand is None else self.on_hand - self.reserved - self.safety_stock
+
+    def deficit(self) -> int | None:
+        available = self.available()
+        return None if available is None else self.product().threshold - available
+
+    def is_offered(self) -> bool:
+        location = _first(place for place in self.shop.every_location if place.number == self.location_id)
+        return not self.disabled and location.active and location.archived_at is None
+
+    def offered(self) -> int:
+        available = self.available()
+        return available if available is not None and available > 0 and self.product().is_tracked else 0
+
+    @property
+    def takes_backorders(self) -> bool:
+        own: str = self.backorders or self.shop.rows_by_id[self.product_id]["backorders"]
+        return own != "no"
+
+    def is_low(self) -> bool:
+        deficit = self.deficit()
+        return self.is_offered() and self.product().is_tracked and deficit is not None and deficit >= 0
+
+    def status(self) -> str:
+        if not self.is_offered():
+            return "OUT_OF_STOCK"
+        product = self.product()
+        return _status(self.offered(), product.threshold, not product.is_tracked, self.takes_backorders)
 
 
 class LedgerEntry(OfLevel):
@@ -252,6 +503,129 @@ class LedgerEntry(OfLevel):
     def group(self) -> Any:
         return _first(group for group in self.shop.all_groups if group.number == self.group_id)
 
+    def counterpart(self) -> Any:
+        same = [other for other in self.shop.all_entries if (other.group_id, other.line) == (self.group_id, self.line)]
+        return _first(other for other in same if other.location_id != self.location_id)
+
+    def __getattr__(self, name: str) -> Any:
+        of_group = ("reason", "note", "reference", "principal", "api_key_id", "dialect", "request_id")
+        return getattr(self.group(), name) if name in of_group else super().__getattr__(name)
+
+
+class Offered:
+    """What may be promised of a product at some places, counted level by level."""
+
+    def __init__(self, product: Product, locations: Any = None, near: Any = None) -> None:
+        self.product, self.shop, self.near = product, product.shop, near
+        variations = [item for item in product.variations() if item.status != "trash"]
+        carriers = variations if product.type == "variable" else [product]
+        self.untracked = not all(item.is_tracked for item in carriers)
+        self.levels: list[tuple[StockLevel, Product]] = []
+        for item in [product, *variations]:
+            for level in item.levels if item.status != "trash" else []:
+                place = level.location()
+                if level.disabled or not place.active or place.archived_at:
+                    continue
+                if (locations is None or _is_named(place, locations)) and self._is_near(place):
+                    self.levels.append((level, item))
+        self.quantity, self.status = self._sum(self.levels, untracked=self.untracked)
+
+    def _is_near(self, place: Any) -> bool:
+        radius = (self.near or {}).get("radius_km")
+        if radius is None:
+            return True
+        metres = self._metres(place)
+        return metres is not None and metres <= radius * 1000
+
+    def _metres(self, place: Any) -> int | None:
+        if self.near is None or place.latitude is None or place.longitude is None:
+            return None
+        here, there = math.radians(self.near["latitude"]), math.radians(place.latitude)
+        north, east = there - here, math.radians(place.longitude - self.near["longitude"])
+        square = math.sin(north / 2) ** 2 + math.cos(here) * math.cos(there) * math.sin(east / 2) ** 2
+        return round(2 * 6_371_008.8 * math.asin(math.sqrt(min(1.0, square))))
+
+    def _sum(self, levels: Any, *, untracked: bool) -> tuple[int | None, str]:
+        quantity = sum(max(level.available() or 0, 0) for level, item in levels if item.is_tracked)
+        if quantity:
+            return quantity, "low_stock" if quantity <= self.product.threshold else "in_stock"
+        if untracked:
+            return None, "not_tracked"
+        return 0, "backorder" if any(level.takes_backorders for level, _ in levels) else "out_of_stock"
+
+    def places(self) -> list[dict[str, Any]]:
+        """By location, in order; with the quantity as it is under `units`."""
+        made = []
+        for place in self.shop.all_locations:
+            levels = [(level, item) for level, item in self.levels if level.location_id == place.number]
+            if not levels:
+                continue
+            quantity, status = self._sum(levels, untracked=not all(item.is_tracked for _, item in levels))
+            metres = self._metres(place)
+            own = _first(level for level, item in levels if item is self.product)
+            made.append(
+                {
+                    "location": place,
+                    "metres": metres,
+                    "distance_km": None if metres is None else metres / 1000,
+                    "status": status,
+                    "units": quantity,
+                    "free": any(level.takes_backorders or not item.is_tracked for level, item in levels),
+                    "pickup": place.pickup,
+                    "price": _price(self.product, own),
+                    **self.shop.shown(quantity),
+                }
+            )
+        return sorted(made, key=lambda place: (place["metres"] is None, place["metres"] or 0))
+
+    def told(self) -> dict[str, Any]:
+        return {"status": self.status, "locations": self.places(), **self.shop.shown(self.quantity)}
+
+
+class Line:
+    """One line of a cart."""
+
+    def __init__(self, shop: Shop, line: Any, locations: Any, near: Any) -> None:
+        self.sku, self.requested = line["sku"], line["quantity"]
+        self._product = shop.product(sku=self.sku)
+        self.offered = Offered(self._product, locations, near) if self._product else None
+        self.places = self.offered.places() if self.offered else []
+        shown = shop.shown(self.offered.quantity if self.offered else None)
+        self.quantity, self.quantity_is_capped = shown["quantity"], shown["quantity_is_capped"]
+        self.status = self.offered.status if self.offered else None
+
+    def product(self) -> Any:
+        return self._product
+
+    def is_served(self, units: int) -> bool:
+        offered = self.offered
+        if offered is None:
+            return False
+        takes = any(level.takes_backorders for level, _ in offered.levels)
+        return (offered.quantity or 0) >= units or offered.untracked or takes
+
+    def is_served_at(self, location: Any, units: int) -> bool:
+        found = [place for place in self.places if place["location"] is location]
+        return any((place["units"] or 0) >= units or place["free"] for place in found)
+
+    def can_serve(self) -> bool:
+        return self.is_served(self.requested)
+
+    def locations(self) -> Any:
+        return [place for place in self.places if self.is_served_at(place["location"], self.requested)]
+
+
+def _price(product: Product, own: StockLevel | None) -> dict[str, Any]:
+    """What a product costs: where it has a level with prices, those."""
+    regular, sale = product.regular_price, product.sale_price
+    if own is not None:
+        regular = regular if own.regular_price is None else own.regular_price
+        sale = sale if own.sale_price is None else own.sale_price
+    has_begun = product.sale_starts_at is None or product.sale_starts_at <= NOW
+    has_ended = product.sale_ends_at is not None and product.sale_ends_at <= NOW
+    on_sale = None not in {regular, sale} and sale < regular and has_begun and not has_ended
+    return {"regular": regular, "sale": sale, "current": sale if on_sale else regular, "on_sale": on_sale}
+
 
 class StockChangeGroup(Record):
     """One request that changed something."""
@@ -259,37 +633,78 @@ class StockChangeGroup(Record):
     def entries(self) -> Any:
         return [entry for entry in self.shop.all_entries if entry.group_id == self.number]
 
+    def reverses(self) -> Any:
+        return _first(group for group in self.shop.all_groups if group.number == self.reverses_id)
+
+    def reversed_by(self) -> Any:
+        return _first(group for group in self.shop.all_groups if group.reverses_id == self.number)
+
+
+class Change(OfLevel):
+    """One step of the change feed."""
+
+    def entry(self) -> Any:
+        return _first(entry for entry in self.shop.all_entries if entry.sequence == self.sequence)
+
 
 def _page(
     records: list[Any],
     order: str,
     key: Callable[[Any], tuple[Any, ...]],
     *,
-    first: int,
-    after: str | None,
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
     descending: bool = False,
 ) -> dict[str, Any]:
-    """A connection: the records behind the cursor `after` in this order, at most `first` of them."""
-    if not 0 <= first <= 250:
-        raise GraphQLError("first is out of range")
+    """A connection: the records between two cursors in this order, at most so many of them from one of the ends."""
+    if first is not None and last is not None:
+        raise GraphQLError("first and last")
+    size = last if last is not None else 50 if first is None else first
+    if not 0 <= size <= 250:
+        raise GraphQLError("out of range")
+    order += " desc" if descending else ""
     records = sorted(records, key=key, reverse=descending)
-    behind = records
-    if after is not None:
-        last = _place(after, order)
-        behind = [record for record in records if (key(record) < last if descending else key(record) > last)]
-    page = behind[:first]
+    start = 0 if after is None else _count(records, key, _place(after, order), descending=descending, itself=True)
+    end = (
+        len(records)
+        if before is None
+        else _count(records, key, _place(before, order), descending=descending, itself=False)
+    )
+    between = records[start : max(start, end)]
+    page = between[:size] if last is None else between[max(len(between) - size, 0) :]
     edges = [{"node": record, "cursor": Cursor.at(order, *key(record))} for record in page]
+    cut = len(between) > size
     return {
         "nodes": page,
         "edges": edges,
         "total_count": len(records),
         "page_info": {
-            "has_next_page": len(behind) > first,
-            "has_previous_page": after is not None,
+            "has_next_page": cut if last is None else end < len(records),
+            "has_previous_page": cut if last is not None else start > 0,
             "start_cursor": edges[0]["cursor"] if edges else None,
             "end_cursor": edges[-1]["cursor"] if edges else None,
         },
     }
+
+
+def _count(
+    records: list[Any],
+    key: Callable[[Any], Any],
+    place: tuple[Any, ...],
+    *,
+    descending: bool,
+    itself: bool,
+) -> int:
+    """How many of the records come before a place, or at it."""
+    if itself:
+        return sum(key(record) >= place if descending else key(record) <= place for record in records)
+    return sum(key(record) > place if descending else key(record) < place for record in records)
+
+
+def _or_lowest(quantity: int | None) -> int:
+    return -4_000_000_000 if quantity is None else quantity
 
 
 def _place(after: str, order: str) -> tuple[Any, ...]:
@@ -302,14 +717,30 @@ def _place(after: str, order: str) -> tuple[Any, ...]:
     return tuple(values)
 
 
-def _levels_page(levels: list[Any], first: int, after: str | None) -> Any:
-    return _page(
-        levels,
-        "product_id,location_id",
-        lambda level: (level.product_id, level.location_id),
-        first=first,
-        after=after,
-    )
+def _sorted_levels(levels: list[Any], order_by: str, direction: str, page: Mapping[str, Any]) -> Any:
+    orders: dict[str, tuple[str, Callable[[StockLevel], tuple[Any, ...]]]] = {
+        "PRODUCT": ("product_id,location_id", lambda _level: ()),
+        "LOCATION": ("location_id,product_id", lambda level: (level.location_id,)),
+        "AVAILABLE": ("available,product_id,location_id", lambda level: (_or_lowest(level.available()),)),
+        "ON_HAND": ("on_hand,product_id,location_id", lambda level: (_or_lowest(level.on_hand),)),
+        "DEFICIT": ("deficit,product_id,location_id", lambda level: (level.deficit(),)),
+        "UPDATED_AT": ("updated_at,product_id,location_id", lambda level: (timestamp_text(level.updated_at),)),
+    }
+    order, first_of = orders[order_by]
+
+    def key(level: StockLevel) -> tuple[Any, ...]:
+        rest = (level.product_id,) if order_by == "LOCATION" else (level.product_id, level.location_id)
+        return (*first_of(level), *rest)
+
+    return _page(levels, order, key, **page, descending=direction == "DESC")
+
+
+def _levels_page(levels: list[Any], page: Mapping[str, Any]) -> Any:
+    return _page(levels, "product_id,location_id", lambda level: (level.product_id, level.location_id), **page)
+
+
+def _entries_page(entries: list[Any], page: Mapping[str, Any]) -> Any:
+    return _page(entries, "sequence", lambda entry: (entry.sequence,), **page, descending=True)
 
 
 def _first(records: Iterable[Any]) -> Any:
@@ -347,6 +778,11 @@ def _is_after(time: datetime, text: str) -> bool:
     return time > (bound if bound.tzinfo else bound.replace(tzinfo=UTC))
 
 
+def _is_before(time: datetime, text: str) -> bool:
+    bound = datetime.fromisoformat(text)
+    return time < (bound if bound.tzinfo else bound.replace(tzinfo=UTC))
+
+
 def _is_within(number: int | None, bounds: Mapping[str, Any]) -> bool:
     at_least, at_most = bounds.get("gte"), bounds.get("lte")
     if at_least is not None and (number is None or number < at_least):
@@ -358,27 +794,88 @@ def _has_sku(product: Any, skus: Sequence[str]) -> bool:
     return bool(product.sku) and product.sku.casefold() in {sku.casefold() for sku in skus}
 
 
-def _is_product(product: Any, asked: Mapping[str, Any]) -> bool:
-    given = {name: value for name, value in asked.items() if value is not None}
-    search = given.get("search", "").casefold()
-    if search not in product.name.casefold() and search not in (product.sku or "").casefold():
-        return False
-    if "skus" in given and not _has_sku(product, given["skus"]):
-        return False
-    if "ids" in given and product.number not in [_number("Product", value) for value in given["ids"]]:
-        return False
-    if "type" in given and product.type.upper() != given["type"]:
-        return False
-    if "updated_after" in given and not _is_after(product.updated_at, given["updated_after"]):
-        return False
-    bounds = {name: value for name, value in given.get("on_hand", {}).items() if value is not None}
-    if not bounds and "location" not in given:
-        return True
+def _has_gtin(product: Any, gtins: Sequence[str]) -> bool:
+    return product.row["gtin"] in {re.sub(r"[\s-]", "", gtin).zfill(14) for gtin in gtins}
+
+
+def _begins(product: Any, text: str) -> bool:
+    return product.name.casefold().startswith(text.casefold()) or bool(
+        product.sku and product.sku.casefold().startswith(text.casefold())
+    )
+
+
+def _contains(product: Any, text: str) -> bool:
+    return text.casefold() in product.name.casefold() or text.casefold() in (product.sku or "").casefold()
+
+
+def _changed_since(record: Any, sequence: int, **where: int) -> bool:
+    """Whether the feed has a later change with these values."""
     return any(
-        level.on_hand is not None
-        and _is_within(level.on_hand, bounds)
-        and ("location" not in given or _is_named(level.location(), [given["location"]]))
-        for level in product.levels
+        change.sequence > sequence and all(getattr(change, name) == value for name, value in where.items())
+        for change in record.shop.all_changes
+    )
+
+
+def _not_null(asked: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def _status(quantity: int, threshold: int, untracked: bool, backorders: bool) -> str:  # noqa: FBT001 (asked here only)
+    if quantity > 0:
+        return "LOW_STOCK" if quantity <= threshold else "IN_STOCK"
+    if untracked:
+        return "NOT_TRACKED"
+    return "BACKORDER" if backorders else "OUT_OF_STOCK"
+
+
+def _is_product(product: Any, asked: Mapping[str, Any]) -> bool:
+    given = _not_null(asked)
+    return all(
+        (
+            "search" not in given or _contains(product, given["search"]),
+            "search_prefix" not in given or _begins(product, given["search_prefix"]),
+            "skus" not in given or _has_sku(product, given["skus"]),
+            "gtins" not in given or _has_gtin(product, given["gtins"]),
+            "ids" not in given or product.number in [_number("Product", value) for value in given["ids"]],
+            "type" not in given or product.type.upper() == given["type"],
+            "status" not in given or product.status.upper() == given["status"],
+            all(pair in product.attributes for pair in given.get("attributes", ())),
+            "updated_after" not in given or _is_after(product.updated_at, given["updated_after"]),
+            "changed_since_sequence" not in given
+            or _changed_since(product, given["changed_since_sequence"], product_id=product.number),
+            _is_stocked(product, given),
+        )
+    )
+
+
+def _is_stocked(product: Any, given: Mapping[str, Any]) -> bool:
+    counted = [level for level in product.levels if level.on_hand is not None]
+    if any(_is_named(level.location(), given.get("not_stocked_at", ())) for level in counted):
+        return False
+    locations = given.get("locations")
+    there = [level for level in counted if locations is None or _is_named(level.location(), locations)]
+    if "below_threshold" in given and any(level.is_low() for level in there) is not given["below_threshold"]:
+        return False
+    if "availability" in given and product.status_at(locations) != given["availability"]:
+        return False
+    bounds, available = _not_null(given.get("on_hand", {})), _not_null(given.get("available", {}))
+    if not bounds and not available and locations is None:
+        return True
+    return any(_is_within(level.on_hand, bounds) and _is_within(level.available(), available) for level in there)
+
+
+def _is_location(location: Any, asked: Mapping[str, Any]) -> bool:
+    given = _not_null(asked)
+    return all(
+        (
+            "keys" not in given or _is_named(location, given["keys"]),
+            given.get("search", "").lower() in location.slug,
+            "kind" not in given or location.kind.upper() == given["kind"],
+            "pickup" not in given or location.pickup is given["pickup"],
+            "updated_after" not in given or _is_after(location.updated_at, given["updated_after"]),
+            "changed_since_sequence" not in given
+            or _changed_since(location, given["changed_since_sequence"], location_id=location.number),
+        )
     )
 
 
@@ -392,14 +889,34 @@ def _is_at(record: Any, given: Mapping[str, Any]) -> bool:
 
 
 def _is_level(level: Any, asked: Mapping[str, Any]) -> bool:
-    given = {name: value for name, value in asked.items() if value is not None}
-    if "updated_after" in given and not _is_after(level.updated_at, given["updated_after"]):
-        return False
-    return _is_at(level, given) and _is_within(level.on_hand, given.get("on_hand", {}))
+    given = _not_null(asked)
+    where = {"product_id": level.product_id, "location_id": level.location_id, "kind": "stock"}
+    return _is_at(level, given) and all(
+        (
+            "gtins" not in given or _has_gtin(level.product(), given["gtins"]),
+            "search" not in given or _contains(level.product(), given["search"]),
+            "search_prefix" not in given or _begins(level.product(), given["search_prefix"]),
+            "disabled" not in given or level.disabled is given["disabled"],
+            "updated_after" not in given or _is_after(level.updated_at, given["updated_after"]),
+            "changed_since_sequence" not in given or _changed_since(level, given["changed_since_sequence"], **where),
+            "availability" not in given or level.status() == given["availability"],
+            "below_threshold" not in given or level.is_low() is given["below_threshold"],
+            _is_within(level.on_hand, given.get("on_hand", {})),
+            _is_within(level.available(), given.get("available", {})),
+        )
+    )
 
 
 def _is_entry(entry: Any, asked: Mapping[str, Any]) -> bool:
-    given = {name: value for name, value in asked.items() if value is not None}
-    if "group_id" in given and entry.group_id != _number("StockChangeGroup", given["group_id"]):
-        return False
-    return _is_at(entry, given)
+    given = _not_null(asked)
+    return _is_at(entry, given) and all(
+        (
+            "group_id" not in given or entry.group_id == _number("StockChangeGroup", given["group_id"]),
+            "reasons" not in given or entry.reason.upper() in given["reasons"],
+            "dialects" not in given or entry.dialect in given["dialects"],
+            "api_key_ids" not in given or entry.api_key_id in given["api_key_ids"],
+            "created_after" not in given or _is_after(entry.created_at, given["created_after"]),
+            "created_before" not in given or _is_before(entry.created_at, given["created_before"]),
+            _is_within(entry.sequence, given.get("sequence", {})),
+        )
+    )

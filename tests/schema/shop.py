@@ -8,11 +8,12 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+import sqlalchemy
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
 from storage.changes import Reason
-from storage.tables import LedgerEntry, Product, StockChangeGroup, StockLevel
+from storage.tables import CatalogChange, LedgerEntry, Product, StockChangeGroup, StockLevel
 from tests.builders import EPOCH, a_location, a_product
 
 TEXTS: Final = (
@@ -40,13 +41,28 @@ TIMES: Final = tuple(
 BACKORDERS: Final = ("no", "notify", "yes")
 TYPES: Final = ("simple", "simple", "simple", "external", "grouped")
 REASONS: Final = tuple(Reason)
-STATUSES: Final = ("publish", "publish", "draft", "pending", "private", "trash")
+_ELSEWHERE: Final = {1: 2, 2: 40, 3: 1, 40: 5, 5: 3}
+WINDOWS: Final = (
+    None,
+    None,
+    EPOCH,
+    EPOCH + timedelta(microseconds=1),
+    EPOCH - timedelta(days=1),
+    EPOCH + timedelta(days=9),
+)
+STATUSES: Final = ("publish", "publish", "publish", "publish", "draft", "pending", "private", "trash")
 
 
 def tables() -> list[list[Any]]:
-    """The rows of each table: locations, products, stock levels, change groups, ledger entries. Always the same."""
+    """The rows of each table: locations, products, stock levels, change groups, ledger entries, catalogue changes.
+
+    Always the same.
+    """
     rng = random.Random(20_260_102)  # noqa: S311 (no secret)
-    return [list(rows) for rows in (_locations(), _products(rng), _levels(rng), _groups(), _entries(rng))]
+    return [
+        list(rows)
+        for rows in (_locations(), _products(rng), _levels(rng), _groups(), _entries(rng), _catalog_changes())
+    ]
 
 
 async def load(session: AsyncSession) -> None:
@@ -54,15 +70,30 @@ async def load(session: AsyncSession) -> None:
     for rows in tables():
         session.add_all(rows)
         await session.flush()
+    await count_on(session)
+
+
+async def count_on(session: AsyncSession) -> None:
+    """What is written next gets a higher sequence than the rows that were given theirs."""
+    if session.get_bind().dialect.name == "postgresql":
+        given = "SELECT sequence FROM ledger_entry UNION SELECT sequence FROM catalog_change"
+        count = sqlalchemy.text(f"SELECT setval('ledger_entry_sequence_seq', max(sequence)) FROM ({given}) given")
+        await session.execute(count)
 
 
 def _locations() -> Iterator[SQLModel]:
-    yield a_location(1, is_default=True, code="TILL-1", city="Łódź", country="PL", latitude=51.759445, longitude=-0.5)
+    yield a_location(
+        1, is_default=True, code="TILL-1", city="Łódź", country="PL", latitude=51.759445, longitude=-0.5, pickup=True
+    )
     yield a_location(2, position=1, code="till-1", kind="warehouse", address2='Door "2"\n\\', description="A\tB")
     yield a_location(3, position=0, active=False, name="Кінець", slug="кінець", latitude=0.0, longitude=180.0)
-    yield a_location(40, position=1, address1="", name="40%_\\", code="%", latitude=-33.8688197, longitude=151.2092955)
+    yield a_location(
+        40, position=1, address1="", name="40%_\\", code="%", latitude=-33.8688197, longitude=151.2092955, pickup=True
+    )
     yield a_location(5, position=9, active=False, kind="warehouse", postcode="00-001", region="M", slug="5-👟")
-    yield a_location(6, position=2, name="Empty", description="Nothing is stocked here.")
+    yield a_location(6, position=2, name="Empty", description="Nothing is stocked here.", latitude=51.5)
+    yield a_location(7, position=3, active=False, archived_at=TIMES[3], latitude=51.7, longitude=-0.4)
+    yield a_location(8, position=1, latitude=51.759445, longitude=-0.5, pickup=True)
 
 
 def _products(rng: random.Random) -> Iterator[SQLModel]:
@@ -96,6 +127,9 @@ def _product(rng: random.Random, number: int, text: str, **values: Any) -> Produ
         backorders=rng.choice(BACKORDERS),
         regular_price=rng.choice(PRICES),
         sale_price=rng.choice(PRICES),
+        sale_starts_at=rng.choice(WINDOWS),
+        sale_ends_at=rng.choice(WINDOWS),
+        low_stock_threshold=rng.choice((None, None, 0, 1, 5)),
         created_at=rng.choice(TIMES),
         updated_at=rng.choice(TIMES),
         **values,
@@ -105,7 +139,7 @@ def _product(rng: random.Random, number: int, text: str, **values: Any) -> Produ
 def _levels(rng: random.Random) -> Iterator[SQLModel]:
     numbers = [*range(1, len(TEXTS) + 1), *range(41, 53), 900]
     for product_id in numbers:
-        for location_id in (1, 2, 3, 40, 5):
+        for location_id in (1, 2, 3, 40, 5, 7, 8):
             if rng.random() < 0.6:
                 yield StockLevel(
                     product_id=product_id,
@@ -120,9 +154,11 @@ def _groups() -> Iterator[SQLModel]:
     for number, text in enumerate(TEXTS[:6], start=1):
         yield StockChangeGroup(
             id=number,
-            dialect="graphql",
+            dialect="mulopimfwc/v1" if number % 3 == 0 else "graphql",
+            api_key_id=None if number % 3 == 0 else number % 3,
             principal=text,
             reason=REASONS[number % len(REASONS)],
+            reverses_id=3 if number == 5 else None,
             note="" if number % 2 else text,
             reference=f"#{number}",
             request_id=f"r{number}",
@@ -131,18 +167,33 @@ def _groups() -> Iterator[SQLModel]:
 
 
 def _entries(rng: random.Random) -> Iterator[SQLModel]:
-    for sequence in range(1, 41):
+    half: dict[str, int] = {}
+    for sequence in (*range(1, 35), *range(37, 43)):
+        if sequence % 4 == 0:  # the other half of a transfer
+            half = {**half, "location_id": _ELSEWHERE[half["location_id"]]}
+        else:  # the sixth group has none
+            half = {"group_id": rng.randint(1, 5), "line": sequence, "product_id": rng.randint(1, 10)}
+            half["location_id"] = rng.choice((1, 2, 3, 40, 5))
         yield LedgerEntry(
             sequence=sequence,
-            group_id=rng.randint(1, 5),  # the sixth group has none
-            line=rng.randint(0, 3),
-            product_id=rng.randint(1, 10),
-            location_id=rng.choice((1, 2, 3, 40, 5)),
+            **half,
             delta=rng.choice((-3, 0, 4)),
             before=rng.choice(QUANTITIES),
             on_hand=rng.choice(QUANTITIES),
             created_at=rng.choice(TIMES),
             **_state(rng),
+        )
+
+
+def _catalog_changes() -> Iterator[SQLModel]:
+    changed = ((1, None, False), (None, 2, False), (None, 5, True), (None, 40, False), (48, None, True))
+    for sequence, (product_id, location_id, deleted) in zip((35, 36, 43, 44, 46), changed, strict=True):
+        yield CatalogChange(
+            sequence=sequence,
+            product_id=product_id,
+            location_id=location_id,
+            deleted=deleted,
+            created_at=TIMES[sequence % len(TIMES)],
         )
 
 

@@ -3,75 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
-from datetime import timedelta
-from decimal import Decimal
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
 import pytest
 from graphql import ExecutionResult
 
-from storage.tables import LedgerEntry, StockChangeGroup, StockLevel
-from tests.builders import EPOCH, a_location, a_product
 from tests.schema.caller import Caller
-
-
-def a_level(product_id: int, location_id: int, on_hand: int | None, **values: Any) -> StockLevel:
-    """A level at version 1."""
-    values = {"version": 1, "updated_at": EPOCH, **values}
-    return StockLevel(product_id=product_id, location_id=location_id, on_hand=on_hand, **values)
-
-
-def an_entry(sequence: int, product_id: int, location_id: int, group_id: int, **values: Any) -> LedgerEntry:
-    """Five units came."""
-    values = {"line": 0, "delta": 5, "on_hand": 5, "version": 1, "created_at": EPOCH, **values}
-    return LedgerEntry(sequence=sequence, product_id=product_id, location_id=location_id, group_id=group_id, **values)
-
-
-SHOE = "Zoë's “shoe”"
-
-
-async def load_small(session: Any) -> None:
-    """Three locations, the third inactive; a sock, a variable shoe with two variations, and a gift card without SKU."""
-    session.add_all([
-        a_location(1, slug="main", name="Main", code="TILL-1", is_default=True, position=2, city="Київ", country="UA"),
-        a_location(2, slug="склад", name="Склад", kind="warehouse", position=1, latitude=50.45, longitude=-30.5),
-        a_location(3, slug="old", name="Old", active=False, position=3),
-    ])  # fmt: skip
-    await session.flush()
-    later = EPOCH + timedelta(days=1)
-    session.add_all([
-        a_product(
-            10, sku="SOCK-1", name="Sock", gtin="04006381333931", gtin_text="4006381333931",
-            regular_price=Decimal("4.5"), sale_price=Decimal("3.9550"), updated_at=later,
-        ),
-        a_product(20, sku="SHOE", name=SHOE, type="variable", manage_stock=False, status="draft"),
-        a_product(30, sku=None, name="Gift card", type="external", attributes=[{"name": "colour", "value": "red"}]),
-    ])  # fmt: skip
-    await session.flush()
-    for id_, size in ((21, "34"), (22, "36")):
-        attributes = [{"name": "size", "value": size}, {"name": "width", "value": 'a "b"\\\n'}]
-        name = f"{SHOE} - {size}"
-        session.add(
-            a_product(id_, sku=f"shoe-{size}", name=name, type="variation", parent_id=20, attributes=attributes)
-        )
-    session.add(StockChangeGroup(id=1, dialect="graphql", principal="till", reason="count", created_at=EPOCH))
-    session.add(StockChangeGroup(id=2, dialect="mulopimfwc/v1", principal="erp", reference="#7", created_at=EPOCH))
-    await session.flush()
-    session.add_all([
-        a_level(10, 1, 5, regular_price=Decimal("4.25"), backorders="notify"), a_level(10, 2, 0), a_level(10, 3, 7),
-        a_level(21, 1, -2, disabled=True), a_level(21, 2, 30, updated_at=later), a_level(22, 2, None, version=3),
-    ])  # fmt: skip
-    session.add_all(
-        [an_entry(1, 10, 1, 1), an_entry(2, 10, 2, 1, line=1, delta=0, on_hand=0), an_entry(3, 21, 2, 2, before=25)]
-    )
-
-
-@pytest.fixture(scope="session")
-def small(new_caller: Callable[..., Caller]) -> Caller:
-    """The small catalogue, read only."""
-    return new_caller(load_small)
+from tests.schema.small import SHOE
 
 
 def skus(connection: Any) -> list[str | None]:
@@ -205,22 +145,22 @@ def test_products_come_in_the_order_asked_for(small: Caller, order: str, expecte
         ({"ids": []}, []),
         ({"type": "VARIATION"}, ["shoe-34", "shoe-36"]),
         ({"type": "GROUPED"}, []),
-        ({"location": {"id": "1"}}, ["SOCK-1", "shoe-34"]),
-        ({"location": {"slug": "СКЛАД"}}, ["SOCK-1", "shoe-34"]),  # shoe-36 was never counted there
-        ({"location": {"code": "TILL-2"}}, []),
-        ({"location": None}, ["SOCK-1", "SHOE", "shoe-34", "shoe-36", None]),
+        ({"locations": [{"id": "1"}]}, ["SOCK-1", "shoe-34"]),
+        ({"locations": [{"slug": "СКЛАД"}]}, ["SOCK-1", "shoe-34"]),  # shoe-36 was never counted there
+        ({"locations": [{"code": "TILL-2"}]}, []),
+        ({"locations": None}, ["SOCK-1", "SHOE", "shoe-34", "shoe-36", None]),
         ({"onHand": {}}, ["SOCK-1", "SHOE", "shoe-34", "shoe-36", None]),
         ({"onHand": {"gte": 6}}, ["SOCK-1", "shoe-34"]),
         ({"onHand": {"lte": -1}}, ["shoe-34"]),
         ({"onHand": {"gte": 1, "lte": 6}}, ["SOCK-1"]),
         ({"onHand": {"gte": 2, "lte": 1}}, []),
-        ({"onHand": {"gte": 6}, "location": {"id": "1"}}, []),
-        ({"onHand": {"gte": 6, "lte": None}, "location": {"id": "2"}}, ["shoe-34"]),
+        ({"onHand": {"gte": 6}, "locations": [{"id": "1"}]}, []),
+        ({"onHand": {"gte": 6, "lte": None}, "locations": [{"id": "2"}]}, ["shoe-34"]),
         ({"updatedAfter": "2026-01-02T03:04:05.678901Z"}, ["SOCK-1"]),
         ({"updatedAfter": "2026-01-02T03:04:05.678900"}, ["SOCK-1", "SHOE", "shoe-34", "shoe-36", None]),
         ({"updatedAfter": "2026-01-03T05:04:05.678901+02:00"}, []),
         ({"updatedAfter": "2026-01-03"}, ["SOCK-1"]),
-        ({"type": "VARIATION", "search": "34", "location": {"id": "2"}, "onHand": {"gte": 30}}, ["shoe-34"]),
+        ({"type": "VARIATION", "search": "34", "locations": [{"id": "2"}], "onHand": {"gte": 30}}, ["shoe-34"]),
     ],
 )
 def test_a_product_filter_keeps_what_meets_all_its_conditions(
@@ -271,17 +211,17 @@ def test_a_stock_level_filter_keeps_what_meets_all_its_conditions(
     ],
 )
 def test_ledger_entries_come_newest_first_and_by_their_filter(small: Caller, given: Any, expected: list[int]) -> None:
-    query = "query($filter: LedgerEntryFilter) { ledgerEntries(filter: $filter) { totalCount nodes { sequence } } }"
-    found = small.data(query, filter=given)["ledgerEntries"]
+    query = "query($filter: StockChangeFilter) { stockChanges(filter: $filter) { totalCount nodes { sequence } } }"
+    found = small.data(query, filter=given)["stockChanges"]
     assert [node["sequence"] for node in found["nodes"]] == expected
     assert found["totalCount"] == len(expected)
 
 
 def test_a_ledger_entry_tells_what_changed_where_and_on_whose_request(small: Caller) -> None:
-    query = """{ ledgerEntries(first: 1) { nodes { id sequence line delta before after version disabled
+    query = """{ stockChanges(first: 1) { nodes { id sequence line delta before after version disabled
         product { sku } location { slug }
         group { id dialect principal reason note reference entries { sequence } } } } }"""
-    assert small.data(query)["ledgerEntries"]["nodes"] == [{
+    assert small.data(query)["stockChanges"]["nodes"] == [{
         "id": "gid://stockgate/LedgerEntry/3", "sequence": 3, "line": 0, "delta": 5, "before": 25, "after": 5,
         "version": 1, "disabled": False, "product": {"sku": "shoe-34"}, "location": {"slug": "склад"},
         "group": {
@@ -379,7 +319,7 @@ def test_typename_is_known_at_every_level(small: Caller) -> None:
     query = """{ __typename products(first: 1) { __typename pageInfo { __typename } edges { __typename node {
         __typename t: __typename stockLevels { __typename location { __typename address { __typename }
             stockLevels(first: 1) { __typename nodes { __typename } } } } } } }
-        product(id: 30) { attributes { __typename } } ledgerEntries { nodes { __typename group { __typename } } } }"""
+        product(id: 30) { attributes { __typename } } stockChanges { nodes { __typename group { __typename } } } }"""
     names = set()
 
     def collect(value: Any) -> None:
@@ -500,7 +440,7 @@ def test_a_limited_key_sees_only_its_locations_and_what_is_there(small: Caller) 
     query = """{
         locations { slug } here: location(id: 2) { slug } hidden: location(id: 1) { slug }
         stockLevels { totalCount nodes { id } }
-        ledgerEntries { totalCount nodes { sequence group { entries { sequence } } } }
+        stockChanges { totalCount nodes { sequence group { entries { sequence } } } }
         product(id: 10) { onHand stockLevels { onHand }
             hidden: stockLevels(locations: [{id: 1}, {code: "TILL-1"}]) { onHand } } }"""
     assert small.data(query, visible=[2]) == {
@@ -508,7 +448,7 @@ def test_a_limited_key_sees_only_its_locations_and_what_is_there(small: Caller) 
         "here": {"slug": "склад"},
         "hidden": None,
         "stockLevels": {"totalCount": 3, "nodes": [{"id": f"gid://stockgate/StockLevel/{n}-2"} for n in (10, 21, 22)]},
-        "ledgerEntries": {
+        "stockChanges": {
             "totalCount": 2,
             "nodes": [
                 {"sequence": 3, "group": {"entries": [{"sequence": 3}]}},
@@ -523,8 +463,8 @@ def test_a_limited_key_cannot_find_out_by_a_filter_what_is_elsewhere(small: Call
     query = "query($filter: ProductFilter) { products(filter: $filter) { totalCount nodes { sku } } }"
     for given in (
         {"onHand": {"gte": 5, "lte": 5}},
-        {"location": {"id": "1"}},
-        {"location": {"code": "TILL-1"}, "onHand": {"gte": 0}},
+        {"locations": [{"id": "1"}]},
+        {"locations": [{"code": "TILL-1"}], "onHand": {"gte": 0}},
     ):
         assert small.data(query, visible=[2], filter=given)["products"] == {"totalCount": 0, "nodes": []}
         assert small.data(query, filter=given)["products"]["totalCount"] > 0
@@ -608,11 +548,11 @@ def test_a_search_for_too_long_a_text_is_refused(small: Caller) -> None:
         ('products(filter: {search: "sock\\u0000"}) { totalCount }', {"totalCount": 0}),
         ('products(filter: {search: "\\u0000"}) { totalCount }', {"totalCount": 0}),
         ('products(filter: {skus: ["\\u0000", "sock-1"]}) { totalCount }', {"totalCount": 1}),
-        ('products(filter: {location: {slug: "main\\u0000"}}) { totalCount }', {"totalCount": 0}),
-        ('products(filter: {location: {code: "\\u0000"}}) { totalCount }', {"totalCount": 0}),
+        ('products(filter: {locations: {slug: "main\\u0000"}}) { totalCount }', {"totalCount": 0}),
+        ('products(filter: {locations: {code: "\\u0000"}}) { totalCount }', {"totalCount": 0}),
         ('stockLevels(filter: {skus: "sock-1\\u0000"}) { totalCount }', {"totalCount": 0}),
         (
-            'ledgerEntries(filter: {locations: [{slug: "\\u0000"}, {code: "\\u0000"}]}) { totalCount }',
+            'stockChanges(filter: {locations: [{slug: "\\u0000"}, {code: "\\u0000"}]}) { totalCount }',
             {"totalCount": 0},
         ),
         ("location(id: 1) { stockLevels(first: 0) { totalCount } }", {"stockLevels": {"totalCount": 2}}),
@@ -696,7 +636,7 @@ PAGED = [
     "products(orderBy: UPDATED_AT, filter: {type: VARIATION}, PAGE) { BODY }",
     "stockLevels(PAGE) { BODY }",
     "stockLevels(filter: {locations: [{id: 1}, {id: 3}]}, PAGE) { BODY }",
-    "ledgerEntries(PAGE) { BODY }",
+    "stockChanges(PAGE) { BODY }",
 ]
 BODY = """totalCount nodes { id } edges { cursor node { id } }
     pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"""
@@ -780,7 +720,7 @@ def test_a_cursor_of_another_order_is_refused(small: Caller) -> None:
                 assert small.data(query.format(order), c=cursors[other])
             else:
                 assert small.refusal(query.format(order), c=cursors[other]).extensions == {"code": "BAD_USER_INPUT"}
-    assert small.refusal("query($c: String) { ledgerEntries(after: $c) { totalCount } }", c=cursors["ID"])
+    assert small.refusal("query($c: String) { stockChanges(after: $c) { totalCount } }", c=cursors["ID"])
 
 
 # Much

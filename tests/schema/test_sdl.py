@@ -14,6 +14,8 @@ from graphql import (
     GraphQLObjectType,
     build_schema,
     get_introspection_query,
+    get_named_type,
+    is_abstract_type,
     is_introspection_type,
     is_specified_scalar_type,
     lexicographic_sort_schema,
@@ -82,15 +84,19 @@ def test_every_refusal_has_a_description() -> None:
     assert {code.value for code in ErrorCode} <= set(declared.values)
 
 
-def test_every_type_with_an_id_is_stored_and_its_id_is_a_node_id() -> None:
-    with_id = {
-        name
-        for name, type_ in schema.core.type_map.items()
-        if isinstance(type_, GraphQLObjectType) and "id" in type_.fields
-    }
-    of_tables = {name for name, stored in STORED.items() if not stored.is_derived}
-    parts_of_rows = {"Price", "StockChanged", "AvailabilityChangedEvent"}
-    assert with_id - {"ViewerKey"} == of_tables - parts_of_rows
+def test_every_type_with_an_id_is_a_node_and_stored() -> None:
+    objects = [type_ for type_ in schema.core.type_map.values() if isinstance(type_, GraphQLObjectType)]
+    node = schema.core.type_map["Node"]
+    assert isinstance(node, GraphQLInterfaceType)
+    nodes = {type_.name for type_ in objects if "id" in type_.fields and type_.name in STORED}
+    assert nodes == {type_.name for type_ in schema.core.get_possible_types(node)}
+
+
+def test_the_compiler_knows_every_abstract_type_that_a_query_can_ask_for() -> None:
+    objects = [type_ for type_ in schema.core.type_map.values() if isinstance(type_, GraphQLObjectType)]
+    compiled = [of for of in objects if of is schema.core.query_type or of.name in STORED]
+    returned = {get_named_type(field.type) for of in compiled for field in of.fields.values()}
+    assert {of.name for of in returned if is_abstract_type(of)} == {"Node"}
 
 
 def test_every_refusal_has_a_type_of_the_interface() -> None:

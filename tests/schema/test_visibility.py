@@ -15,7 +15,7 @@ PUBLIC = Credential(5, "shop window", frozenset({Scope.STOREFRONT}), visibility=
 PUBLIC_EXACT = Credential(6, "open books", frozenset({Scope.STOREFRONT}))
 
 HIDDEN = [
-    ("{ ledgerEntries { totalCount } }", "ledgerEntries"),
+    ("{ stockChanges { totalCount } }", "stockChanges"),
     ("{ products(filter: {onHand: {gte: 1}}) { totalCount } }", "filter.onHand"),
     ("{ stockLevels(filter: {onHand: {lte: 1}}) { totalCount } }", "filter.onHand"),
     ("query($f: StockLevelFilter) { stockLevels(filter: $f) { totalCount } }", "filter.onHand"),
@@ -33,7 +33,7 @@ def test_what_tells_quantities_is_refused_by_its_name(shop: Caller, who: Credent
 
 
 def test_history_is_not_for_the_public_however_exactly_it_sees(shop: Caller) -> None:
-    assert shop.refusal("{ ledgerEntries { totalCount } }", PUBLIC_EXACT).extensions == {"code": "FORBIDDEN"}
+    assert shop.refusal("{ stockChanges { totalCount } }", PUBLIC_EXACT).extensions == {"code": "FORBIDDEN"}
     assert shop.data("{ stockLevels(filter: {onHand: {gte: 1}}) { nodes { onHand } } }", PUBLIC_EXACT)
 
 

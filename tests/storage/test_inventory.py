@@ -24,7 +24,8 @@ from storage.changes import (
 )
 from storage.database import Database
 from storage.errors import ErrorCode
-from storage.planning import Item, Level, Place, lines_of, plan
+from storage.lines import Item, Place, lines_of
+from storage.planning import Level, plan
 from storage.tables import LedgerEntry, StockChangeGroup, StockLevel
 from tests.builders import a_change, a_group
 from tests.storage.reading import ledger_sums, on_hand, rows, written

@@ -12,7 +12,7 @@ from storage import keys
 from storage.changes import ItemKey, LocationKey, Refused
 from storage.database import Database
 from storage.errors import ErrorCode
-from storage.planning import Item, Place
+from storage.lines import Item, Place
 from tests.builders import a_location, a_product
 
 

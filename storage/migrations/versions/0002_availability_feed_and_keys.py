@@ -31,9 +31,17 @@ def upgrade() -> None:
     with op.batch_alter_table("product") as product:
         product.add_column(sa.Column("sale_starts_at", storage.columns.Timestamp(), nullable=True))
         product.add_column(sa.Column("sale_ends_at", storage.columns.Timestamp(), nullable=True))
+    given = sa.text("low_stock_threshold IS NOT NULL")
+    op.create_index("ix_product_created_at_id", "product", ["created_at", "id"])
+    op.create_index(
+        "ix_product_low_stock_threshold", "product", ["low_stock_threshold"], sqlite_where=given, postgresql_where=given
+    )
     with op.batch_alter_table("stock_level") as level:
         level.add_column(_units("reserved"))
         level.add_column(_units("safety_stock"))
+        level.drop_index("ix_stock_level_updated_at")
+        level.create_index("ix_stock_level_updated_at", ["updated_at", "product_id", "location_id"])
+    op.create_index("ix_stock_level_available", "stock_level", [sa.text("(on_hand - reserved - safety_stock)")])
     with op.batch_alter_table("stock_change_group") as group:
         group.add_column(sa.Column("note", sa.Text(), server_default="", nullable=False))
         group.add_column(sa.Column("reverses_id", _ID, nullable=True))
@@ -58,6 +66,8 @@ def upgrade() -> None:
     ) as entry:
         entry.add_column(_units("reserved"))
         entry.add_column(_units("safety_stock"))
+        entry.drop_index("ix_ledger_entry_group_id")
+        entry.create_index("ix_ledger_entry_group_id_line", ["group_id", "line"])
         entry.create_index("ix_ledger_entry_location_id_sequence", ["location_id", "sequence"])
         entry.create_index("ix_ledger_entry_created_at", ["created_at"])
     with op.batch_alter_table("api_key") as key:
@@ -102,6 +112,8 @@ def downgrade() -> None:
     with op.batch_alter_table("ledger_entry") as entry:
         entry.drop_index("ix_ledger_entry_created_at")
         entry.drop_index("ix_ledger_entry_location_id_sequence")
+        entry.drop_index("ix_ledger_entry_group_id_line")
+        entry.create_index("ix_ledger_entry_group_id", ["group_id"])
         entry.drop_column("safety_stock")
         entry.drop_column("reserved")
     op.execute("UPDATE stock_change_group SET reason = note")
@@ -112,9 +124,14 @@ def downgrade() -> None:
         group.alter_column("reason", existing_type=_KEY, type_=sa.Text(), existing_nullable=False, server_default=None)
         group.drop_column("reverses_id")
         group.drop_column("note")
+    op.drop_index("ix_stock_level_available", "stock_level")
     with op.batch_alter_table("stock_level") as level:
+        level.drop_index("ix_stock_level_updated_at")
+        level.create_index("ix_stock_level_updated_at", ["updated_at"])
         level.drop_column("safety_stock")
         level.drop_column("reserved")
+    op.drop_index("ix_product_low_stock_threshold", "product")
+    op.drop_index("ix_product_created_at_id", "product")
     with op.batch_alter_table("product") as product:
         product.drop_column("sale_ends_at")
         product.drop_column("sale_starts_at")

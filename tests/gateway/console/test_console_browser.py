@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
 from collections.abc import Callable, Iterator
@@ -22,44 +21,23 @@ from playwright.sync_api import (
     Request,
     Route,
     expect,
-    sync_playwright,
 )
 
 from gateway.console import tabs
 from gateway.console.page import GRAPHIQL
 from gateway.console.page import Page as PlainPage
+from tests.browsing import needed
 from tests.serving import Demo, serving_demo
 
-CHROMIUM = Path("/usr/bin/chromium")
 ARTEFACTS = Path(__file__).parents[2] / "artefacts"
-_ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 _SIZE = {"width": 1600, "height": 900}
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    _needed((GRAPHIQL / "versions.json").exists(), "GraphiQL: STOCKGATE_CONSOLE_BUILD=require scripts/install")
+    needed((GRAPHIQL / "versions.json").exists(), "GraphiQL: STOCKGATE_CONSOLE_BUILD=require scripts/install")
     with serving_demo(tmp_path_factory.mktemp("console")) as demo:
         yield demo
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    _needed(CHROMIUM.exists(), f"{CHROMIUM}: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-def _needed(there: bool, what: str) -> None:  # noqa: FBT001
-    """Where CI runs nothing may be missing; elsewhere a test says what it lacks."""
-    if not there:
-        assert not os.environ.get("CI"), f"CI has no {what}"
-        pytest.skip(f"There is no {what}")
 
 
 @dataclass

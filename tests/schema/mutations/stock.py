@@ -34,8 +34,8 @@ def on_hand(stock: Caller, item: int, location: int = 1) -> int | None:
 
 
 def entries(stock: Caller, item: int) -> int:
-    query = "query($id: ID!) { ledgerEntries(filter: {productIds: [$id]}) { totalCount } }"
-    return stock.data(query, id=item)["ledgerEntries"]["totalCount"]
+    query = "query($id: ID!) { stockChanges(filter: {productIds: [$id]}) { totalCount } }"
+    return stock.data(query, id=item)["stockChanges"]["totalCount"]
 
 
 def code(payload: Any) -> str | None:

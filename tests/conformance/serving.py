@@ -1,0 +1,93 @@
+"""A server of our own in a process of its own, as users start it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from gateway.cli.demo import CATALOG
+from storage import access, catalog
+from storage.access import Scope
+from storage.catalog_document import load
+from storage.database import Database
+
+_READY_S = 60
+_PREFIX = "STOCKGATE_"
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A running server of the demo's catalogue, a key that may do everything, and its log."""
+
+    url: str
+    key: str
+    log: Path
+    database_url: str
+
+    def failures(self) -> list[dict[str, Any]]:
+        """What went wrong inside, as it was logged."""
+        lines = [orjson.loads(line) for line in self.log.read_bytes().splitlines() if line.startswith(b"{")]
+        return [line for line in lines if line.get("level") in {"error", "critical"} or line.get("status", 0) >= 500]
+
+
+@contextmanager
+def serving(database_url: str, folder: Path, **settings: str) -> Iterator[Served]:
+    """`stockgate serve` on a migrated, empty database that is filled with the demo's catalogue."""
+    asyncio.run(_fill(database_url))
+    key = issue_key(database_url)
+    log = folder / "server.log"
+    out = folder / "server.out"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(_PREFIX)}
+    environment |= {f"{_PREFIX}{name.upper()}": value for name, value in settings.items()}
+    with log.open("w") as errors, out.open("w") as greeting:
+        process = subprocess.Popen(
+            [str(Path(sys.executable).with_name("stockgate")), "serve", "--port", "0"],
+            cwd=folder, env={**environment, f"{_PREFIX}DATABASE_URL": database_url}, stdout=greeting, stderr=errors,
+        )  # fmt: skip
+    try:
+        yield Served(_address(process, out, log), key, log, database_url)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+
+def _address(process: subprocess.Popen[bytes], out: Path, log: Path) -> str:
+    deadline = time.monotonic() + _READY_S
+    while not (greeting := re.search(r"GraphQL on (\S+)", out.read_text())):
+        assert process.poll() is None, f"stockgate serve ended: {log.read_text()}"
+        assert time.monotonic() < deadline, f"stockgate serve did not get ready in {_READY_S} s"
+        time.sleep(0.02)
+    return greeting[1]
+
+
+def issue_key(database_url: str) -> str:
+    """A key that may do everything."""
+
+    async def issue() -> str:
+        database = Database(database_url)
+        try:
+            return (await database.transact(access.issue_api_key, "conformance", [Scope.ADMIN])).token
+        finally:
+            await database.close()
+
+    return asyncio.run(issue())
+
+
+async def _fill(database_url: str) -> None:
+    database = Database(database_url)
+    try:
+        await database.transact(catalog.import_catalog, load(CATALOG.read_bytes()))
+    finally:
+        await database.close()
