@@ -27,7 +27,7 @@ def page(compiler: Compiler, row: HangsOn | None, selected: Selected, relation: 
     arguments = dict(selected.arguments)
     asked = Asked.of(arguments)
     rows = compiler.rows(relation, row, target.columns, node_type, arguments)
-    keyset = Keyset.of(rows)
+    target, keyset = target.over(rows.of), Keyset.of(rows)
     read = Named(target.table, compiler.new_name("p"))
     page_ = _Page(compiler, target, rows, read, keyset, asked)
     made = page_.object(selected.fields)

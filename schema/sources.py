@@ -113,9 +113,9 @@ class Key:
 class Rows:
     """Which rows of a table, in which order. The last columns of the order tell rows apart.
 
-    Rows of a derived type come `of` a FROM of their own, which may name the `shared` selects: those are computed once,
-    for these rows and for all below them. What the rows `carry` is there for their fields as if it were columns: values
-    as they are, and for an Outer() the column of the row that the relation hangs on.
+    Rows of a derived type, and others that have to, come `of` a FROM of their own, which may name the `shared` selects:
+    those are computed once, for these rows and for all below them. What the rows `carry` is there for their fields as
+    if it were columns: values as they are, and for an Outer() the column of the row that the relation hangs on.
     """
 
     where: Sequence[Condition] = ()

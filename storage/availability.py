@@ -190,15 +190,31 @@ def level_is(level: Any, wanted: Status) -> Condition:
 
 def level_is_low(level: Any) -> Condition:
     """Levels that are offered and counted, with no more available than the threshold: for `belowThreshold`."""
-    low = _of_item(level, lambda item: and_(available(level) <= threshold(item), is_tracked(item)))
-    # So that an index finds them: no item's threshold is above the highest. SQLite would rather take the one on
-    # location_id, were these the locations of a list.
+    return and_(*_may_be_low(level), _of_item(level, lambda item: _is_low(level, item)))
+
+
+def low_levels() -> Select[Any]:
+    """The rows for which level_is_low() with their deficit(): for lists in its order, which look at each item once."""
+    level, item = table_of(StockLevel).alias("low_level"), table_of(Product).alias("low_item")
+    short = (threshold(item.c) - available(level.c)).label("deficit")
+    # Each level has an item. This is an outer join so that SQLite begins with the levels
+    source = level.outerjoin(item, item.c.id == level.c.product_id)
+    return select(*level.c, short).select_from(source).where(*_may_be_low(level.c), _is_low(level.c, item.c))
+
+
+def _is_low(level: Any, item: Any) -> Condition:
+    return and_(available(level) <= threshold(item), is_tracked(item))
+
+
+def _may_be_low(level: Any) -> tuple[Condition, ...]:
+    """Conditions without the item, so that an index finds the levels: no threshold is above the highest."""
+    # SQLite would rather take the index on location_id, were these the locations of a list
     location = table_of(Location).alias("open_location")
     at_open = select(location.c.id).where(
         location.c.id == level.location_id, location.c.active, location.c.archived_at.is_(None)
     )
     may_be = available(level) <= _highest_threshold()
-    return and_(may_be, not_(level.disabled), at_open.correlate_except(location).exists(), low)
+    return may_be, not_(level.disabled), at_open.correlate_except(location).exists()
 
 
 def _highest_threshold() -> ColumnElement[int]:

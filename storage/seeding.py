@@ -47,6 +47,7 @@ _THINGS: Final = (
     "Rope",
 )
 _CITIES: Final = ("Kyiv", "Lviv", "Odesa", "Gdańsk", "Brno", "Łódź", "Graz", "Lyon", "Porto", "Århus", "Turku", "Ghent")
+_THRESHOLDS: Final = (None, 2, 3, 5, 5, 8)  # of low stock; about a fifth of all levels are at it or below
 
 Progress = Callable[[int], None]
 """Called with the number of stock levels written since the last call."""
@@ -182,7 +183,7 @@ def _product(id_: int, sku: str, name: str, type_: str, chance: random.Random) -
         "regular_price": price,
         "sale_price": (price * 4 / 5).quantize(Decimal("0.01")) if chance.random() < 0.15 else None,
         "tax_rate": Decimal(20),
-        "low_stock_threshold": 5,
+        "low_stock_threshold": chance.choice(_THRESHOLDS),
         "created_at": when,
         "updated_at": when,
     }
@@ -195,14 +196,17 @@ def _ean13(digits: str) -> str:
 
 
 def _levels(items: Sequence[int], places: Sequence[int], chance: random.Random) -> list[dict[str, Any]]:
-    return [
-        {
-            "product_id": item,
-            "location_id": place,
-            "on_hand": 0 if chance.random() < 0.08 else int(chance.expovariate(1 / 25)),
-            "regular_price": Decimal(chance.randrange(30_000, 40_000)) / 100 if chance.random() < 0.05 else None,
-            "disabled": chance.random() < 0.01,
-        }
-        for item in items
-        for place in places
-    ]
+    return [_level(item, place, chance) for item in items for place in places]
+
+
+def _level(item: int, place: int, chance: random.Random) -> dict[str, Any]:
+    on_hand = 0 if chance.random() < 0.08 else int(chance.expovariate(1 / 40))
+    return {
+        "product_id": item,
+        "location_id": place,
+        "on_hand": on_hand,
+        "regular_price": Decimal(chance.randrange(30_000, 40_000)) / 100 if chance.random() < 0.05 else None,
+        "disabled": chance.random() < 0.01,
+        "reserved": min(chance.randrange(1, 6), on_hand) if chance.random() < 0.2 else 0,
+        "safety_stock": chance.randrange(1, 4) if chance.random() < 0.1 else 0,
+    }

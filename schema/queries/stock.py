@@ -19,7 +19,7 @@ from schema.types import stock_level
 from schema.types.choices import LowStockOrder, OrderDirection, StockLevelOrder
 from schema.types.sku_stock import SkuStock
 from schema.types.stock_level import StockLevel
-from storage.availability import level_is_low
+from storage.availability import low_levels
 from storage.changes import is_storable, sku_key
 from storage.columns import NO_SKU
 from storage.json_rows import json_text, member
@@ -74,7 +74,7 @@ class StockQueries:
         """Stock levels on offer of which no more than the threshold of low stock is available, the shortest first."""
         named = [] if locations is None else [at(row.location_id, locations)]
         order = stock_level.order_of_low(row, order_by)
-        return Rows([level_is_low(row), *named], order, descending=direction is OrderDirection.DESC)
+        return Rows(named, order, descending=direction is OrderDirection.DESC, of=low_levels())
 
     @each(
         SkuStock,

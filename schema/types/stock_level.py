@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import strawberry
-from sqlalchemy import func, not_
+from sqlalchemy import BigInteger, func, literal_column, not_
 
 from schema.conditions import (
     Given,
@@ -152,10 +152,10 @@ def order_of(level: Any, by: StockLevelOrder) -> list[Any]:
 
 
 def order_of_low(level: Any, by: LowStockOrder) -> list[Any]:
-    """The columns that sort levels that are low on stock."""
+    """The columns that sort storage.availability.low_levels()."""
     match by:
         case LowStockOrder.DEFICIT:
-            return [Key("deficit", availability.deficit(level)), level.product_id, level.location_id]
+            return [Key("deficit", literal_column("deficit", BigInteger())), level.product_id, level.location_id]
         case LowStockOrder.AVAILABLE:
             return order_of(level, StockLevelOrder.AVAILABLE)
         case LowStockOrder.LOCATION:

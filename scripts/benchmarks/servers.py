@@ -124,3 +124,11 @@ def get(url: str) -> bytes:
     with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 (http on loopback)
         body: bytes = answer.read()
     return body
+
+
+def post(port: int, path: str, body: Any, headers: dict[str, str]) -> Any:
+    """One POST of JSON to a server of ours, and the JSON that it answers."""
+    sent = {"Content-Type": "application/json", **headers}
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", json.dumps(body).encode(), sent)
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 (as above)
+        return json.loads(answer.read())

@@ -23,16 +23,17 @@ class Addressing:
 
     def __init__(self, app: ASGIApp, prefixes: Sequence[str] = ()) -> None:
         self.app = app
-        self._prefixes = (_ROOT, *prefixes)
+        self._starts = tuple(f"{prefix}/" for prefix in (_ROOT, *prefixes))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.app(self._addressed(scope) if scope["type"] == "http" else scope, receive, send)
 
     def _addressed(self, scope: Scope) -> Scope:
         root_path = scope.get("root_path", "")
-        query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        asked = scope["query_string"]
+        query = dict(parse_qsl(asked.decode("latin-1"), keep_blank_values=True)) if asked else {}
         path = _pretty(scope["path"].removeprefix(root_path), query)
-        if not any(path == prefix or path.startswith(f"{prefix}/") for prefix in self._prefixes):
+        if not f"{path}/".startswith(self._starts):
             return scope
         path = root_path + path.removesuffix("/").translate(_TO_LOWER) + "/"
         override = query.get("_method") or Headers(scope=scope).get("x-http-method-override", "")
