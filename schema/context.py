@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from graphql.execution.values import VariableValues
 
+from schema.limits import DEFAULT, Limits
 from schema.sight import Kind
 from storage.access import Credential, Scope, Visibility
 from storage.changes import Origin
@@ -31,6 +32,7 @@ def _remember_nothing() -> None:
 class Context:
     """The database, and who asks. `make_origin()` is the origin of the changes the caller asks for.
 
+    `cost_per_minute` is what keys without a budget of their own may spend, None without limit.
     `now` is the time of the operation, which `clock` tells once for all of it. Subscriptions need the `hub`.
     `forget_tokens()` is called when a token is no longer what its transport may remember of it.
     """
@@ -39,6 +41,8 @@ class Context:
     credential: Credential
     make_origin: Callable[[], Origin]
     bulk_items_max: int = 1000
+    limits: Limits = DEFAULT
+    cost_per_minute: int | None = None
     hub: Hub | None = None
     clock: Callable[[], datetime] = _now
     forget_tokens: Callable[[], None] = _remember_nothing

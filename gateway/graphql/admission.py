@@ -48,7 +48,7 @@ class Admission:
         self._settings = settings
         self._persisted = persisted
         self._budgets = Budgets(settings.cost_per_minute)
-        self._limits = limits_of(settings)
+        self.limits = limits_of(settings)
 
     async def admit(self, principal: Principal, asked: Asked) -> Admitted | Sequence[GraphQLError]:
         """The operation that is asked for, or why there is none that is valid and within the limits.
@@ -56,7 +56,7 @@ class Admission:
         Raises RefusedError when the caller may not run it, now or at all.
         """
         text = await self._persisted.text(principal, asked)
-        operation = operations.prepare(text, asked.operation_name, self._limits)
+        operation = operations.prepare(text, asked.operation_name, self.limits)
         if not isinstance(operation, Operation):
             await self.charge(principal, _INVALID)
             return operation
@@ -65,13 +65,13 @@ class Admission:
             message = "This server tells its schema to admins only: `stockgate schema` prints it."
             raise RefusedError(403, FORBIDDEN, message)
         cost = operation.costs.at(asked.variables)
-        if cost.points > self._limits.cost:
+        if cost.points > self.limits.cost:
             await self.charge(principal, _INVALID)
-            return [too_complex("cost", cost.points, self._limits.cost, cost.path)]
+            return [too_complex("cost", cost.points, self.limits.cost, cost.path)]
         purse = await self.charge(principal, cost.points or 1)
         if asked.sha256 and asked.query:
             await self._persisted.remember(asked.sha256, text)
-        return Admitted(operation, cost.points, self._limits.cost, purse)
+        return Admitted(operation, cost.points, self.limits.cost, purse)
 
     def suggests(self, principal: Principal) -> bool:
         """Whether errors may name fields that the caller did not."""

@@ -55,6 +55,8 @@ def context_of(app: Starlette, principal: Principal, request_id: str) -> Context
         principal.credential,
         make_origin,
         settings.bulk_items_max,
+        limits=app.state.admission.limits,
+        cost_per_minute=settings.cost_per_minute or None,
         hub=app.state.hub,
         forget_tokens=authenticator.forget,
     )

@@ -41,10 +41,39 @@ class ViewerLimits:
     """Of the settings and a Credential."""
 
     cost_per_minute: int | None = strawberry.field(
-        description="The key's own budget of query cost per minute; null when it has the server's."
+        description="Points that it may spend in a minute, at each process of the server; null is without limit."
     )
+    cost_max: int = strawberry.field(
+        description="Points that one operation may cost: about one for each object in the answer, lists counted by "
+        "`first`. The extension `cost` tells what an operation did cost."
+    )
+    depth_max: int = strawberry.field(description="How deeply selections may nest.")
+    fields_max: int = strawberry.field(description="Most fields in a document, fragments expanded.")
+    aliases_max: int = strawberry.field(description="Most aliases in a document, fragments expanded.")
+    root_fields_max: int = strawberry.field(description="Most root fields of an operation.")
+    directives_max: int = strawberry.field(description="Most directives in a document.")
+    characters_max: int = strawberry.field(description="Longest document, in characters.")
+    tokens_max: int = strawberry.field(description="Most tokens in a document.")
     first_max: int = strawberry.field(description="Most items on one page of a connection.")
     bulk_items_max: int = strawberry.field(description="Most lines in one mutation.")
+
+    @classmethod
+    def of(cls, context: Context) -> ViewerLimits:
+        """Those of the caller, else those of the server."""
+        own, limits = context.credential.cost_per_minute, context.limits
+        return cls(
+            cost_per_minute=(context.cost_per_minute if own is None else own) or None,  # 0 is without limit
+            cost_max=limits.cost,
+            depth_max=limits.depth,
+            fields_max=limits.fields,
+            aliases_max=limits.aliases,
+            root_fields_max=limits.root_fields,
+            directives_max=limits.directives,
+            characters_max=limits.characters,
+            tokens_max=limits.tokens,
+            first_max=FIRST_MAX,
+            bulk_items_max=context.bulk_items_max,
+        )
 
 
 @strawberry.type(description="The caller: its API key, and what that may do and see.")
@@ -74,11 +103,7 @@ class Viewer:
                 kind=ApiKeyVisibility[credential.visibility.name],
                 cap=credential.cap if credential.visibility is Visibility.CAPPED else None,
             ),
-            limits=ViewerLimits(
-                cost_per_minute=credential.cost_per_minute,
-                first_max=FIRST_MAX,
-                bulk_items_max=context.bulk_items_max,
-            ),
+            limits=ViewerLimits.of(context),
         )
 
     def given(self) -> dict[str, Any] | None:

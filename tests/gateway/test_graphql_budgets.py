@@ -248,3 +248,18 @@ async def test_a_query_that_is_not_answered_in_time_is_504_and_was_asked_only_on
 
 def _id(number: int) -> dict[str, str]:
     return {"id": f"gid://stockgate/Product/{number}"}
+
+
+async def test_the_viewer_is_told_the_limits_that_the_settings_make(serve: Serve, issue_key: Any) -> None:
+    query = """{ viewer { limits { costPerMinute costMax depthMax fieldsMax aliasesMax rootFieldsMax directivesMax
+        charactersMax tokensMax bulkItemsMax } } }"""
+    own, other, free = [await issue_key("read", cost_per_minute=points) for points in (900, None, 0)]
+    names = ("cost", "depth", "fields", "aliases", "root_fields", "directives", "characters", "tokens")
+    settings = {f"query_{name}_max": number for number, name in enumerate(names, start=700)}
+    async with serve(cost_per_minute=800, bulk_items_max=7, **settings) as client:
+        told = [(await post(client, key, query)).json()["data"]["viewer"]["limits"] for key in (own, other, free)]
+    shared = {
+        "costMax": 700, "depthMax": 701, "fieldsMax": 702, "aliasesMax": 703, "rootFieldsMax": 704,
+        "directivesMax": 705, "charactersMax": 706, "tokensMax": 707, "bulkItemsMax": 7,
+    }  # fmt: skip
+    assert told == [{"costPerMinute": points, **shared} for points in (900, 800, None)]

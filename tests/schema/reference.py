@@ -196,7 +196,19 @@ class Shop:
             },
             "scopes": [str(scope) for scope in Scope if scope in self.who.scopes],
             "visibility": {"kind": self.who.visibility, "cap": self.who.cap},
-            "limits": {"cost_per_minute": None, "first_max": 250, "bulk_items_max": 1000},
+            "limits": {
+                "cost_per_minute": None,
+                "cost_max": 50_000,
+                "depth_max": 20,
+                "fields_max": 1_000,
+                "aliases_max": 100,
+                "root_fields_max": 50,
+                "directives_max": 50,
+                "characters_max": 50_000,
+                "tokens_max": 4_000,
+                "first_max": 250,
+                "bulk_items_max": 1000,
+            },
             "locations": None if limited is None else self.all_locations,
         }
 

@@ -263,7 +263,7 @@ def test_250_lines_and_the_ends_of_the_earth_are_answered(outdoor: Caller) -> No
 
 def test_the_viewer_is_told_what_it_may_see_and_do(outdoor: Caller) -> None:
     query = "{ viewer { key { databaseId name hint expiresAt } scopes visibility { kind cap } locations { databaseId } "
-    query += "limits { costPerMinute firstMax bulkItemsMax } } }"
+    query += "limits { costPerMinute costMax depthMax firstMax bulkItemsMax } } }"
     limited = Credential(
         7, "web", frozenset({Scope.STOREFRONT, Scope.WRITE}), frozenset({WIEN, CLOSED}),
         visibility=Visibility.CAPPED, cap=3, cost_per_minute=900, hint="sgk_abc",
@@ -273,7 +273,7 @@ def test_the_viewer_is_told_what_it_may_see_and_do(outdoor: Caller) -> None:
         "scopes": ["STOREFRONT", "WRITE"],
         "visibility": {"kind": "CAPPED", "cap": 3},
         "locations": [{"databaseId": WIEN}],  # the other one is closed
-        "limits": {"costPerMinute": 900, "firstMax": 250, "bulkItemsMax": 1000},
+        "limits": {"costPerMinute": 900, "costMax": 50_000, "depthMax": 20, "firstMax": 250, "bulkItemsMax": 1000},
     }
     viewer = outdoor.data(query)["viewer"]
     assert (viewer["locations"], viewer["scopes"], viewer["visibility"]) == (
