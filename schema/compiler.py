@@ -11,7 +11,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, ColumnElement, Integer, Select, Text, case, literal_column, null, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    FromClause,
+    Integer,
+    Select,
+    Text,
+    case,
+    literal_column,
+    null,
+    select,
+)
 
 from schema import feed, nodes, paging
 from schema.errors import forbidden
@@ -130,10 +141,17 @@ class Compiler:
         self, source: Named, found: Select[Any], order: Sequence[Any], value: Callable[[JoinedRow], ColumnElement[Any]]
     ) -> Select[Any]:
         """Sort first, on the columns that are needed, then aggregate: the aggregate keeps the subquery's order."""
+        made, rows = self.aggregated(source, found, order, value)
+        return select(made).select_from(rows)
+
+    def aggregated(
+        self, source: Named, found: Select[Any], order: Sequence[Any], value: Callable[[JoinedRow], ColumnElement[Any]]
+    ) -> tuple[ColumnElement[Any], FromClause]:
+        """What listed() selects, and from what: for a select of more than the list."""
         item = JoinedRow(source.table, self.new_name("s"), source=source, given=source.given)
         made = value(item)
         found = found.order_by(*(self._sorting(item, column) for column in order))
-        return select(json_aggregate(made)).select_from(item.subquery(found))
+        return json_aggregate(made), item.subquery(found)
 
     def _sorting(self, item: JoinedRow, column: ColumnElement[Any] | Through) -> ColumnElement[Any]:
         if not isinstance(column, Through):

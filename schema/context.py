@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from graphql.execution.values import VariableValues
 
 from schema.sight import Kind
-from storage.access import Credential, Scope
+from storage.access import Credential, Scope, Visibility
 from storage.changes import Origin
 from storage.database import Database
 from storage.hub import Hub
@@ -49,6 +49,11 @@ class Context:
     def may(self, scope: Scope) -> bool:
         """Whether the caller holds a scope."""
         return scope in self.credential.scopes or Scope.ADMIN in self.credential.scopes
+
+    @property
+    def sees_exactly(self) -> bool:
+        """Whether the caller sees quantities as they are."""
+        return self.credential.visibility is Visibility.EXACT
 
     @property
     def visible_locations(self) -> Sequence[int] | None:

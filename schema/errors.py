@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Final
 
@@ -80,7 +80,7 @@ class PlainError(UserError):
 class StaleQuantityError(UserError):
     """STALE_QUANTITY."""
 
-    current: int = strawberry.field(description="Units on hand now.")
+    current: int | None = strawberry.field(description="Units on hand now; null when hidden from this key.")
     current_version: int = strawberry.field(description="The level's version now; 0 when there is no level yet.")
 
 
@@ -88,7 +88,7 @@ class StaleQuantityError(UserError):
 class InsufficientStockError(UserError):
     """INSUFFICIENT_STOCK."""
 
-    current: int = strawberry.field(description="Units on hand now.")
+    current: int | None = strawberry.field(description="Units on hand now; null when hidden from this key.")
     current_version: int = strawberry.field(description="The level's version now; 0 when there is no level yet.")
     requested: int | None = strawberry.field(
         description="The quantity as the line gave it: to set, to add, or to move; null when it gave none."
@@ -121,7 +121,9 @@ class StockLeftError(UserError):
     """STOCK_LEFT."""
 
     levels: int = strawberry.field(description="How many stock levels are not zero there.")
-    units: float = strawberry.field(description="How many units these are, those below zero counted as owed.")
+    units: float | None = strawberry.field(
+        description="How many units these are, those below zero counted as owed; null when hidden from this key."
+    )
 
 
 ERROR_TYPES: Final = (
@@ -201,6 +203,19 @@ def of_error(error: InventoryError, wording: Wording = Wording()) -> UserError:
     if isinstance(error, changes.StockLeftError):
         return StockLeftError(**told, levels=error.levels, units=error.units)
     return PlainError(**told)
+
+
+def without_quantities(error: UserError) -> UserError:
+    """The same refusal for a caller who does not see quantities as they are."""
+    match error:
+        case StaleQuantityError():
+            message = "The level is not as expected: its quantity or its version is another."
+            return replace(error, message=message, current=None)
+        case InsufficientStockError():
+            return replace(error, message="There are not as many units as that takes.", current=None)
+        case StockLeftError():
+            return replace(error, message="There are units left here. Say where they shall go.", units=None)
+    return error
 
 
 def bad_input(message: str) -> GraphQLError:

@@ -10,7 +10,6 @@ import asyncio
 import inspect
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
@@ -40,25 +39,22 @@ from graphql.execution.get_variable_signature import get_variable_signature
 from graphql.execution.values import VariableValues, VariableValueSource, get_variable_values
 from graphql.pyutils import Undefined
 from graphql.utilities import coerce_input_value
-from sqlalchemy import Dialect, Select, Text
+from sqlalchemy import Text
 
-from schema import feed
 from schema.authorization import forbidden, scopes_needed
 from schema.compiler import Compiler
 from schema.context import Context
 from schema.cost import Costs
-from schema.errors import bad_input
 from schema.executor import JsonExecutor
 from schema.limits import DEFAULT as DEFAULT_LIMITS
 from schema.limits import Limits, check_document, check_text
 from schema.merging import FieldsMergeRule
+from schema.plans import EventPlan, GivenBy, Plan, request_of, too_deep
 from schema.rows import HangsOn
-from schema.selection import Binding, Convert, Selected, Selector, Slot, structure_of
-from schema.sight import VIEWER, Sight
+from schema.selection import Binding, Selector, Slot, structure_of
+from schema.sight import Sight
 from schema.sources import SOURCE, Relation
-from storage import change_feed
 from storage.access import Scope
-from storage.database import Database
 from storage.errors import DeadlineExceededError, StatementTooComplexError, StorageUnavailableError
 from storage.json_rows import json_text
 
@@ -70,66 +66,6 @@ _DOCUMENTS_MAX: Final = 500
 _REMEMBERED_MAX: Final = 50_000  # characters
 _RULES_IN_CIRCLES: Final = [rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule]
 _RULES: Final = [*_RULES_IN_CIRCLES, FieldsMergeRule]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """One statement's text, and how to fill in its parameters from a request's values."""
-
-    sql: str
-    parameters: tuple[tuple[Slot | None, Convert | None, Any], ...]
-    follows: bool = False
-    """Whether it reads the change feed: up to the horizon, which is asked for first."""
-
-    @classmethod
-    def of(cls, statement: Select[Any], bindings: Mapping[str, Binding], dialect: Dialect) -> Plan:
-        """Compile a statement for an engine."""
-        compiled = statement.compile(dialect=dialect)
-        parameters = []
-        for name in compiled.positiontup or ():
-            slot, convert = bindings.get(name, (None, None))
-            process = compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect)
-            constant = compiled.params.get(name)
-            parameters.append(
-                (slot, convert, process) if slot else (None, None, process(constant) if process else constant)
-            )
-        follows = any(slot is not None and slot.path == feed.HORIZON for slot, _, _ in parameters)
-        return cls(compiled.string, tuple(parameters), follows)
-
-    def values(self, request: Mapping[str, Any]) -> list[Any]:
-        """The parameters' values in one request. Raises GraphQLError for a value that cannot be meant."""
-        values = []
-        for slot, convert, process in self.parameters:
-            if slot is None:
-                values.append(process)
-                continue
-            value = slot.of(request)
-            if convert is not None:
-                value = convert(value)
-            values.append(process(value) if process is not None else value)
-        return values
-
-    async def run(self, database: Database, request: Mapping[str, Any]) -> str | None:
-        """The JSON of the field; None when it is null. Raises GraphQLError for what the database cannot be asked."""
-        if self.follows:
-            request = {**request, "feed": {"horizon": await change_feed.complete_up_to(database)}}
-        try:
-            return await database.fetch_text(self.sql, self.values(request))
-        except StatementTooComplexError:
-            raise _too_deep() from None
-
-
-@dataclass(frozen=True, slots=True)
-class EventPlan:
-    """How to read a subscription's events: rows by a key, and what is selected of each type of event."""
-
-    plan: Plan
-    fields: Mapping[str, tuple[Selected, ...]]
-
-    def values_of(self, context: Context, keys: list[Any], now: datetime) -> Sequence[Any]:
-        """The values of the plan's parameters for the rows with these keys, as a subscriber sees them at a time."""
-        request = _request(context, context.variables)
-        return self.plan.values({**request, VIEWER: {**request[VIEWER], "now": now}, "source": {"keys": keys}})
 
 
 @dataclass(slots=True)
@@ -183,7 +119,7 @@ class Operation:
     def plan(self, context: Context, info: GraphQLResolveInfo[Context], variables: VariableValues) -> Plan:
         """The plan of one field that the executor asks for."""
         details = [FieldDetails(node, None) for node in info.field_nodes]
-        return self._plan(context, variables, info.parent_type, details, hangs_on=_GivenBy)
+        return self._plan(context, variables, info.parent_type, details, hangs_on=GivenBy)
 
     def event_plan(
         self,
@@ -203,7 +139,7 @@ class Operation:
             statement = _compiler(selector, context).keyed(type_name, fields[type_name], key, keys)
             return EventPlan(Plan.of(statement, selector.bindings, context.database.engine.dialect), fields)
         except RecursionError:
-            raise _too_deep() from None
+            raise too_deep() from None
 
     def root_plans(self, context: Context, variables: VariableValues) -> list[tuple[str, Plan | str]] | None:
         """The response keys of a query with their plans; None when a root field is not compiled."""
@@ -239,7 +175,7 @@ class Operation:
             statement = _compiler(selector, context).compile(selector.select(parent, details), row)
             return Plan.of(statement, selector.bindings, context.database.engine.dialect)
         except RecursionError:
-            raise _too_deep() from None
+            raise too_deep() from None
 
     def root_field(self, variables: VariableValues) -> FieldNode:
         """The one root field of a subscription."""
@@ -250,20 +186,6 @@ class Operation:
 
     def _selector(self, variables: VariableValues) -> Selector:
         return Selector.of(self.schema, self.node, self.fragments, variables)
-
-
-class _GivenBy:
-    """What a payload gives, as slots: what its compiled fields hang on."""
-
-    def __init__(self, bindings: dict[str, Binding]) -> None:
-        self._bindings = bindings
-
-    @property
-    def columns(self) -> Any:
-        return self
-
-    def __getattr__(self, name: str) -> Slot:
-        return Slot(self._bindings, ("source", name))
 
 
 def _compiler(selector: Selector, context: Context) -> Compiler:
@@ -359,7 +281,7 @@ class Operations:
 
     async def _read_short(self, operation: Operation, context: Context, variables: VariableValues) -> bytes | None:
         """None when the executor is needed: to introspect, or to say where in the query what went wrong."""
-        request = _request(context, variables)
+        request = request_of(context, variables)
         try:
             plans = operation.remembered(_key(context, variables, ()), lambda: operation.root_plans(context, variables))
             if plans is None:
@@ -382,7 +304,7 @@ async def _answers(source: AsyncGenerator[list[str], None], root: FieldNode) -> 
         async for texts in source:
             yield [f"{head}{text}{tail}" for text in texts]
     except StatementTooComplexError:
-        raise located_error(_too_deep(), [root], [key]) from None
+        raise located_error(too_deep(), [root], [key]) from None
     except Exception as error:
         raise located_error(error, [root], [key]) from error
     finally:
@@ -419,7 +341,7 @@ async def read(source: Any, info: GraphQLResolveInfo[Context], **_arguments: Any
     given = source.given() if source is not None else {}
     if given is None:
         return None
-    text = await plan.run(context.database, {**_request(context, variables), "source": given})
+    text = await plan.run(context.database, {**request_of(context, variables), "source": given})
     return None if text is None else orjson.Fragment(text)
 
 
@@ -441,15 +363,6 @@ def _object_type(schema: GraphQLSchema, name: str) -> GraphQLObjectType:
 
 def _key(context: Context, variables: VariableValues, path: tuple[str, ...]) -> Any:
     return (context.database.name, context.kind, path, structure_of(variables.coerced))
-
-
-def _request(context: Context, variables: VariableValues) -> dict[str, Any]:
-    viewer = {"locations": context.visible_locations, "cap": context.credential.cap, "now": context.now}
-    return {"variables": variables.coerced, VIEWER: viewer}
-
-
-def _too_deep() -> GraphQLError:
-    return bad_input("This query nests too deeply for one SQL statement. Ask in several queries.")
 
 
 def _which_operation(operation_name: str | None) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import BindParameter, ColumnElement, Select, false, func, literal_column, select, table
+from sqlalchemy import BindParameter, ColumnElement, FromClause, Select, false, func, literal_column, select, table
 
 from schema.connections import Asked, Keyset
 from schema.rows import HangsOn, JoinedRow, Named
@@ -16,6 +16,8 @@ from storage.json_sql import boolean_json, json_object
 
 if TYPE_CHECKING:
     from schema.compiler import Compiler
+
+_LISTS: Final = {"nodes", "edges"}
 
 
 def page(compiler: Compiler, row: HangsOn | None, selected: Selected, relation: Relation) -> Select[Any]:
@@ -28,10 +30,10 @@ def page(compiler: Compiler, row: HangsOn | None, selected: Selected, relation: 
     target, keyset = target.over(rows.of), Keyset.of(rows)
     read = Named(target.table, compiler.new_name("p"))
     page_ = _Page(compiler, target, rows, read, keyset, asked)
-    made = json_object([(child.key, page_.part(child)) for child in selected.fields])
+    made = page_.object(selected.fields)
     found = target.where(*rows.where, *keyset.between(asked)).order_by(*keyset.sorted(backwards=asked.backwards))
     found = found.add_columns(*read.carried(target), *keyset.labelled()).limit(page_.limit(more=1))
-    return select(made).add_cte(found.cte(read.name), nest_here=True)
+    return made.add_cte(found.cte(read.name), nest_here=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +50,20 @@ class _Page:
     def limit(self, *, more: int = 0) -> BindParameter[int]:
         return self.asked.limit(self.compiler.bindings, more=more)
 
+    def object(self, fields: Sequence[Selected]) -> Select[Any]:
+        """The connection, its first list in the same select: SQLite's parser takes only so many levels."""
+        first = next((child for child in fields if child.name in _LISTS), None)
+        if first is None:
+            return select(json_object([(child.key, self.part(child)) for child in fields]))
+        listed, rows = self._aggregated(first)
+        made = [(child.key, listed if child is first else self.part(child)) for child in fields]
+        return select(json_object(made)).select_from(rows)
+
     def part(self, selected: Selected) -> ColumnElement[Any]:
         match selected.name:
-            case "nodes":
-                return self._listed(lambda item: self.compiler.object(item, selected.fields))
-            case "edges":
-                return self._listed(
-                    lambda item: json_object([(e.key, self._of_edge(item, e)) for e in selected.fields])
-                )
+            case "nodes" | "edges":
+                listed, rows = self._aggregated(selected)
+                return select(listed).select_from(rows).scalar_subquery()
             case "pageInfo":
                 return json_object([(child.key, self._of_page_info(child)) for child in selected.fields])
             case "totalCount":
@@ -100,9 +108,16 @@ class _Page:
     def _some(self, condition: Condition) -> ColumnElement[bool]:
         return self.target.where(*self.rows.where, condition).add_columns(literal_column("1")).exists()
 
-    def _listed(self, value: Callable[[JoinedRow], ColumnElement[Any]]) -> ColumnElement[Any]:
+    def _aggregated(self, selected: Selected) -> tuple[ColumnElement[Any], FromClause]:
+        """`nodes` or `edges`, and from what."""
+
+        def value(item: JoinedRow) -> ColumnElement[Any]:
+            if selected.name == "nodes":
+                return self.compiler.object(item, selected.fields)
+            return json_object([(child.key, self._of_edge(item, child)) for child in selected.fields])
+
         order = self.keyset.sorted(prefix=self.read.name)
-        return self.compiler.listed(self.read, self._window(), order, value).scalar_subquery()
+        return self.compiler.aggregated(self.read, self._window(), order, value)
 
     def _window(self) -> Select[Any]:
         """The page without the one row more; so far only its keys, in no order yet."""

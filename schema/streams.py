@@ -15,7 +15,8 @@ from graphql import GraphQLResolveInfo
 
 from schema.context import Context
 from schema.errors import bad_input, forbidden
-from schema.operations import EventPlan, plan_events
+from schema.operations import plan_events
+from schema.plans import EventPlan
 from schema.selection import Selected
 from storage import keys
 from storage.access import Visibility

@@ -24,6 +24,7 @@ from sqlalchemy import (
     not_,
     or_,
     select,
+    true,
     union_all,
 )
 
@@ -139,9 +140,9 @@ def takes_backorders(level: Any, item: Any) -> Condition:
     return func.coalesce(level.backorders, item.backorders) != _NO
 
 
-def offered_units(level: Any, item: Any) -> ColumnElement[int]:
+def offered_units(level: Any, tracked: Condition) -> ColumnElement[int]:
     """What an offered level adds: its available units, 0 for none or fewer."""
-    return case((and_(available(level) > _ZERO, is_tracked(item)), available(level)), else_=_ZERO)
+    return case((and_(available(level) > _ZERO, tracked), available(level)), else_=_ZERO)
 
 
 def status(quantity: Any, threshold: Any, untracked: Condition, backorders: Condition) -> ColumnElement[str]:
@@ -176,7 +177,7 @@ def level_is(level: Any, wanted: Status) -> Condition:
         level,
         lambda item: (
             status(
-                offered_units(level, item),
+                offered_units(level, is_tracked(item)),
                 threshold(item),
                 not_(is_tracked(item)),
                 takes_backorders(level, item),
@@ -254,6 +255,7 @@ class Offers(NamedTuple):
 
     level: Any
     item: Any
+    parent: Any
     location: Any
     where: tuple[Condition, ...]
 
@@ -261,41 +263,54 @@ class Offers(NamedTuple):
     def of(cls, product: Any, level_seen: Seen, item_seen: Seen) -> Offers:
         """Those of a product and its variations. `level_seen` and `item_seen`: what the caller may see."""
         level, item = table_of(StockLevel).alias("offered"), table_of(Product).alias("offered_item")
-        location = table_of(Location).alias("offered_at")
+        parent, location = table_of(Product).alias("offered_parent"), table_of(Location).alias("offered_at")
         is_of = and_(or_(item.c.id == product.id, item.c.parent_id == product.id), kept(item.c, item_seen))
         is_open_ = and_(location.c.active, location.c.archived_at.is_(None))
-        return cls(level, item, location, (is_of, is_open_, not_(level.c.disabled), level_seen(level.c)))
+        return cls(level, item, parent, location, (is_of, is_open_, not_(level.c.disabled), level_seen(level.c)))
 
     @property
     def quantity(self) -> ColumnElement[int]:
-        """What they offer together."""
-        return func.coalesce(func.sum(offered_units(self.level.c, self.item.c)), _ZERO).cast(BigInteger)
+        """What they offer together; NULL when there is none of them."""
+        return func.sum(offered_units(self.level.c, self._tracked)).cast(BigInteger)
 
     @property
     def untracked(self) -> Condition:
-        """Whether an item of one of them is not tracked."""
-        return holds_of_any(not_(is_tracked(self.item.c)))
+        """Whether an item of one of them is not tracked; NULL when there is none."""
+        return _holds_of_any(not_(self._tracked)) == _ONE
 
     @property
     def backorders(self) -> Condition:
-        """Whether back-orders are taken at one of them."""
-        return holds_of_any(takes_backorders(self.level.c, self.item.c))
+        """Whether back-orders are taken at one of them; NULL when there is none."""
+        return _holds_of_any(takes_backorders(self.level.c, self.item.c)) == _ONE
+
+    @property
+    def _tracked(self) -> Condition:
+        """is_tracked() its item; the parent is joined, for SQLite's parser takes only so many levels."""
+        return or_(self.item.c.manage_stock, self.parent.c.manage_stock.is_(true()))
 
     def select(self, *columns: ColumnElement[Any]) -> Select[Any]:
         """A select of them."""
         source = self.item.join(self.level, self.level.c.product_id == self.item.c.id)
         source = source.join(self.location, self.location.c.id == self.level.c.location_id)
+        source = source.outerjoin(self.parent, self.parent.c.id == self.item.c.parent_id)
         found = select(*columns).select_from(source).where(*self.where)
-        return found.correlate_except(self.level, self.item, self.location)
+        return found.correlate_except(self.level, self.item, self.parent, self.location)
 
     def total(self, name: str) -> Subquery:
         """All of them as one row."""
-        return self.select(self.quantity.label("quantity"), self.backorders.label("backorders")).subquery(name)
+        quantity = func.coalesce(self.quantity, _ZERO).label("quantity")
+        backorders = holds_of_any(takes_backorders(self.level.c, self.item.c)).label("backorders")
+        return self.select(quantity, backorders).subquery(name)
 
 
 def holds_of_any(condition: Condition) -> Condition:
     """Whether it holds of one of the rows that are aggregated."""
-    return func.coalesce(func.max(case((condition, _ONE), else_=_ZERO)), _ZERO) == _ONE
+    return func.coalesce(_holds_of_any(condition), _ZERO) == _ONE
+
+
+def _holds_of_any(condition: Condition) -> ColumnElement[int | None]:
+    """1 or 0, and NULL of no rows."""
+    return func.max(case((condition, _ONE), else_=_ZERO))
 
 
 def _of_item(level: Any, holds: Seen) -> Condition:

@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from storage import deadline, engine_errors
+from storage import deadline, engine_errors, mathematics
 from storage.errors import StorageUnavailableError
 from storage.readers import BUSY_TIMEOUT_MS, SQLITE_PRAGMAS, PostgresReader, Reader, SqliteReader
 from storage.wakeups import PostgresWakeups, SqliteWakeups, Wake, Wakeups
@@ -202,6 +202,9 @@ def _create_engine(url: URL, connections_max: int) -> AsyncEngine:
         cursor = connection.cursor()
         for pragma in SQLITE_PRAGMAS:
             cursor.execute(pragma)
+        cursor.execute(mathematics.KNOWN)
+        for function in mathematics.missing(row[0] for row in cursor.fetchall()):
+            connection.create_function(*function, deterministic=True)
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import sqlite3
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Float, Integer, and_, case, cast, func, literal_column
@@ -16,14 +14,6 @@ EARTH_RADIUS_M: Final = 6_371_008.8
 KM_MAX: Final = 20_050.0
 """No two places are farther apart."""
 _TWO: Final = literal_column("2.0", Float())
-_FUNCTIONS: Final = {
-    "sin": (1, math.sin),
-    "cos": (1, math.cos),
-    "asin": (1, math.asin),
-    "sqrt": (1, math.sqrt),
-    "radians": (1, math.radians),
-    "power": (2, math.pow),
-}
 
 
 class _AtMostOne(Construct):
@@ -50,9 +40,3 @@ def metres(place: Any, latitude: ColumnElement[float], longitude: ColumnElement[
     diameter = literal_column(str(2 * EARTH_RADIUS_M), Float())
     distance = cast(func.round(diameter * func.asin(func.sqrt(_AtMostOne(square)))), Integer)
     return case((and_(place.latitude.is_not(None), place.longitude.is_not(None)), distance))
-
-
-def missing_functions(connection: sqlite3.Connection) -> dict[str, Any]:
-    """The mathematical functions that this SQLite was built without, by name, each with its number of arguments."""
-    known = {row[0] for row in connection.execute("SELECT name FROM pragma_function_list")}
-    return {name: function for name, function in _FUNCTIONS.items() if name not in known}

@@ -14,7 +14,7 @@ from storage.errors import ErrorCode
 
 NAME_LENGTH_MAX: Final = 255
 COST_MAX: Final = 2**31 - 1
-_ORIGIN: Final = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
+_ORIGIN: Final = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 _EXACTNESS: Final = (Visibility.BAND, Visibility.CAPPED, Visibility.EXACT)
 
 

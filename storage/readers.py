@@ -10,6 +10,8 @@ import aiosqlite
 import asyncpg
 from sqlalchemy.engine import URL
 
+from storage import mathematics
+
 BUSY_TIMEOUT_MS: Final = 30_000
 _CONNECTIONS: Final = 4
 _PATIENCE_S: Final = 0.01
@@ -89,6 +91,9 @@ class SqliteReader:
         connection = await aiosqlite.connect(self._path, isolation_level=None, cached_statements=512)
         for pragma in (*SQLITE_PRAGMAS, "PRAGMA query_only=ON"):
             await connection.execute_fetchall(pragma)
+        known = await connection.execute_fetchall(mathematics.KNOWN)
+        for function in mathematics.missing(row[0] for row in known):
+            await connection.create_function(*function, deterministic=True)
         self._opened.append(connection)
         return connection
 

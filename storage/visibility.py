@@ -28,15 +28,21 @@ def is_open(location: Any) -> Condition:
 def published(product: Any) -> Condition:
     """Published products, and published variations of published products."""
     parent = table_of(Product).alias("published_parent")
-    by_parent = select(parent.c.id).where(parent.c.id == product.parent_id, parent.c.status == _PUBLISHED)
-    shown = or_(product.parent_id.is_(None), by_parent.correlate_except(parent).exists())
-    return and_(product.status == _PUBLISHED, shown)
+    hidden = select(parent.c.id).where(parent.c.id == product.parent_id, parent.c.status != _PUBLISHED)
+    return and_(product.status == _PUBLISHED, not_(hidden.correlate_except(parent).exists()))
 
 
 def on_offer(level: Any) -> Condition:
     """Levels that are not disabled, at open locations, of published products."""
-    item = table_of(Product).alias("published_item")
-    of_item = select(item.c.id).where(item.c.id == level.product_id, published(item.c)).correlate_except(item)
+    item, parent = table_of(Product).alias("published_item"), table_of(Product).alias("published_parent")
+    # Joined, not published(): SQLite's parser takes only so many levels, and this stands below every other list
+    shown = or_(parent.c.id.is_(None), parent.c.status == _PUBLISHED)
+    of_item = (
+        select(item.c.id)
+        .select_from(item.outerjoin(parent, parent.c.id == item.c.parent_id))
+        .where(item.c.id == level.product_id, item.c.status == _PUBLISHED, shown)
+        .correlate_except(item, parent)
+    )
     return and_(not_(level.disabled), availability.is_open(level.location_id), of_item.exists())
 
 

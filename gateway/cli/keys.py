@@ -18,11 +18,22 @@ if TYPE_CHECKING:  # imported when a command runs, so that --help is quick
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from storage.access import Issued, Visibility
+    from storage.key_settings import KeySettings
     from storage.tables import ApiKey
 
 _HEADINGS = (
     "ID", "BEGINS", "NAME", "SCOPES", "LOCATIONS", "SEES", "ORIGINS", "COST/MIN", "LAST USED", "STATE",
 )  # fmt: skip
+_OPTIONS = {
+    "name": "--name",
+    "scopes": "--scope",
+    "locations": "--location",
+    "expires_at": "--expires",
+    "visibility": "--visibility",
+    "cap": "--visibility",
+    "origins": "--origin",
+    "cost_per_minute": "--cost-per-minute",
+}
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 Name = Annotated[str, typer.Option(help="Who it is for; shown in lists and recorded with every change it makes.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
@@ -70,7 +81,7 @@ def create_key(
         typer.Option(metavar="URL", help="A web origin whose pages may use it; repeatable. Any caller without it."),
     ] = None,
     cost_per_minute: Annotated[
-        int | None, typer.Option(min=1, help="Its budget of query cost. The server's without it.")
+        int | None, typer.Option(help="Its budget of query cost. The server's without it.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -80,24 +91,31 @@ def create_key(
     """
     from storage import access
     from storage.access import Scope
+    from storage.key_settings import KeySettings
 
     seen, cap = visibility_of(visibility) if visibility else (None, None)
-    origins = [origin_of(text) for text in dict.fromkeys(origin)] if origin else None
-    expires_at = expiry(expires, datetime.now(UTC)) if expires else None
+    asked = KeySettings(
+        name,
+        tuple(Scope(str(item)) for item in dict.fromkeys(scope or [KeyScope.READ])),
+        expires_at=expiry(expires, datetime.now(UTC)) if expires else None,
+        visibility=seen,
+        cap=cap,
+        origins=tuple(dict.fromkeys(text.lower() for text in origin)) if origin else None,
+        cost_per_minute=cost_per_minute,
+    )
+    _check(asked)
 
     async def issue(session: AsyncSession) -> Issued:
-        location_ids = await _location_ids(session, location) if location else None
-        scopes = [Scope(str(item)) for item in dict.fromkeys(scope or [KeyScope.READ])]
         return await access.issue_api_key(
             session,
-            name,
-            scopes,
-            location_ids=location_ids,
-            expires_at=expires_at,
-            visibility=seen,
-            cap=cap,
-            origins=origins,
-            cost_per_minute=cost_per_minute,
+            asked.name,
+            asked.scopes,
+            location_ids=await _location_ids(session, location) if location else None,
+            expires_at=asked.expires_at,
+            visibility=asked.visibility,
+            cap=asked.cap,
+            origins=asked.origins,
+            cost_per_minute=asked.cost_per_minute,
         )
 
     issued = with_database(lambda database: database.transact(issue))
@@ -197,21 +215,30 @@ def expiry(text: str, now: datetime) -> datetime:
 def visibility_of(text: str) -> tuple[Visibility, int | None]:
     """A visibility with its cap. Raises CommandError for what is none."""
     from storage.access import Visibility
-    from storage.changes import QUANTITY_MAX
 
     if text in {"exact", "band"}:
         return Visibility(text), None
     capped = re.fullmatch(r"capped:([0-9]{1,10})", text)
-    if capped is None or not 1 <= int(capped[1]) <= QUANTITY_MAX:
-        raise CommandError(f"--visibility {text!r} is none of exact, band and capped:N with N from 1, as in capped:50.")
+    if capped is None:
+        raise CommandError(f"--visibility {text!r} is none of exact, band and capped:N, as in capped:50.")
     return Visibility.CAPPED, int(capped[1])
 
 
-def origin_of(text: str) -> str:
-    """A web origin as browsers send it. Raises CommandError for what is none."""
-    if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", text.lower()):
-        raise CommandError(f"--origin {text!r} is no web origin: give scheme and host, as in https://shop.example.")
-    return text.lower()
+def _check(asked: KeySettings) -> None:
+    """Raises CommandError for a key that makes no sense, by the rule that mutations have, too."""
+    from storage.access import Credential, Scope
+    from storage.key_settings import problems
+
+    operator = Credential(0, "stockgate", frozenset({Scope.ADMIN}))  # whoever has the database may grant everything
+    if refused := [f"{_option(each.field, asked)}: {each.message}" for each in problems(asked, operator)]:
+        raise CommandError(*refused)
+
+
+def _option(field: str | None, asked: KeySettings) -> str:
+    """The option that sets a field of KeySettings, with its value where there may be several."""
+    name, _, rest = (field or "").partition("[")
+    option = _OPTIONS[name]
+    return f"{option} {(asked.origins or ())[int(rest[:-1])]!r}" if rest else option
 
 
 def _span(text: str) -> timedelta | None:

@@ -7,11 +7,21 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from schema.context import Context
-from schema.errors import UserError, Wording, bad_input, of_error, of_outcome
+from schema.errors import UserError, Wording, bad_input, of_error, of_outcome, without_quantities
 from schema.inputs import given
 from schema.mutations.inventory_inputs import LinesInput, WhyInput
 from storage import inventory
-from storage.changes import Applied, ChangeGroup, GroupRejectedError, Origin, Policy, Reason, Requested, is_storable
+from storage.changes import (
+    Applied,
+    ChangeGroup,
+    GroupRejectedError,
+    Origin,
+    Outcome,
+    Policy,
+    Reason,
+    Requested,
+    is_storable,
+)
 from storage.errors import InventoryError
 
 
@@ -74,10 +84,10 @@ async def run(
     try:
         applied = await (database.rehearse if dry_run else database.transact)(operation, *args)
     except GroupRejectedError as error:
-        return rejected(error, wording)
+        return _as_seen(context, rejected(error, wording))
     except InventoryError as error:
         return Result(Applied([]), [], [of_error(error, wording)], is_written=False)
-    return accepted(applied, wording, dry_run=dry_run)
+    return _as_seen(context, accepted(applied, wording, dry_run=dry_run))
 
 
 def accepted(applied: Applied, wording: Wording, *, dry_run: bool) -> Result:
@@ -94,6 +104,24 @@ def rejected(error: GroupRejectedError, wording: Wording) -> Result:
     whole = [of_error(error, wording)] if len(refused) > 1 else []
     errors = [*whole, *(error for error in refused if error is not None)]
     return Result(Applied(error.outcomes), refused, errors, is_written=False)
+
+
+def _as_seen(context: Context, result: Result) -> Result:
+    """The result for a caller who may write, but perhaps not see quantities as they are."""
+    if context.sees_exactly:
+        return result
+    outcomes = [_without_quantities(outcome) for outcome in result.applied.outcomes]
+    return replace(
+        result,
+        applied=replace(result.applied, outcomes=outcomes),
+        refused=[error and without_quantities(error) for error in result.refused],
+        user_errors=[without_quantities(error) for error in result.user_errors],
+    )
+
+
+def _without_quantities(outcome: Outcome) -> Outcome:
+    arrival = outcome.arrival and replace(outcome.arrival, before=None, after=None)
+    return replace(outcome, before=None, after=None, arrival=arrival)
 
 
 def storable(field: str, text: str) -> str:

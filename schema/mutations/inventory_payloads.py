@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import strawberry
 
@@ -14,6 +14,9 @@ from schema.types.stock_level import StockLevel
 from storage import conditions as sql
 from storage.changes import Applied, Outcome
 from storage.json_rows import json_text
+
+_BEFORE: Final = "Units on hand before it; null when they were never counted, or are hidden from this key."
+_AFTER: Final = "Units on hand after it; null when the line was refused, or when hidden from this key."
 
 
 def _level_id(product_id: int | None, location_id: int | None) -> strawberry.ID | None:
@@ -30,8 +33,8 @@ class InventoryItemResult:
     stock_level_id: strawberry.ID | None = strawberry.field(
         description="The level it is about; null when it names none that it may change."
     )
-    before: int | None = strawberry.field(description="Units on hand before it; null when they were never counted.")
-    after: int | None = strawberry.field(description="Units on hand after it.")
+    before: int | None = strawberry.field(description=_BEFORE)
+    after: int | None = strawberry.field(description=_AFTER)
     version: int | None = strawberry.field(description="The level's version after it.")
     error: UserError | None = strawberry.field(description="Why it was refused.")
 
@@ -59,8 +62,8 @@ class InventoryTransferEnd:
     """Half an Outcome."""
 
     stock_level_id: strawberry.ID | None = strawberry.field(description="The level.")
-    before: int | None = strawberry.field(description="Units on hand before it; null when they were never counted.")
-    after: int | None = strawberry.field(description="Units on hand after it; null when the line was refused.")
+    before: int | None = strawberry.field(description=_BEFORE)
+    after: int | None = strawberry.field(description=_AFTER)
     version: int | None = strawberry.field(description="The level's version after it; null when the line was refused.")
 
 

@@ -12,7 +12,7 @@ from strawberry import Info, argument
 
 from schema.authorization import mutation
 from schema.context import Context
-from schema.errors import UserError, Wording, of_error
+from schema.errors import UserError, Wording, of_error, without_quantities
 from schema.inputs import given
 from schema.mutations import groups
 from schema.mutations.catalog_errors import Input
@@ -144,7 +144,7 @@ class LocationMutations:
             location_id=None if archived is None else archived.location_id,
             archived=archived,
             moved=sum(len(applied.outcomes) for applied in archived.moved) if archived else 0,
-            user_errors=errors,
+            user_errors=errors if context.sees_exactly else [without_quantities(error) for error in errors],
             dry_run=input.dry_run,
         )
 

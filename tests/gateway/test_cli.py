@@ -133,12 +133,14 @@ async def test_a_key_for_a_web_shop_sees_bands_unless_it_is_told_otherwise(every
     [
         ("--visibility", "vague", "is none of exact, band and capped:N"),
         ("--visibility", "capped", "is none of exact, band and capped:N"),
-        ("--visibility", "capped:0", "is none of exact, band and capped:N"),
+        ("--visibility", "capped:1000000001", "--visibility: It must be from 0 to 1000000000."),
         ("--visibility", "capped:-1", "is none of exact, band and capped:N"),
-        ("--origin", "shop.example", "is no web origin"),
-        ("--origin", "https://shop.example/cart", "is no web origin"),
-        ("--origin", "*", "is no web origin"),
-        ("--cost-per-minute", "0", "--cost-per-minute"),
+        ("--origin", "shop.example", "--origin 'shop.example': It must be a web origin, such as https://shop.example."),
+        ("--origin", "https://shop.example/cart", "--origin 'https://shop.example/cart': It must be a web origin"),
+        ("--origin", "https://shop.example:port", "It must be a web origin"),
+        ("--origin", "*", "It must be a web origin"),
+        ("--cost-per-minute", "0", "--cost-per-minute: It must be from 1 to 2147483647."),
+        ("--name", " ", "--name: It must be text of 1 to 255 characters."),
     ],
 )
 def test_what_a_key_may_see_must_be_said_right(stockgate: Stockgate, option: str, value: str, message: str) -> None:

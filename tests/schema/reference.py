@@ -366,17 +366,6 @@ class Product(Record):
     def levels(self) -> list[StockLevel]:
         return [level for level in self.shop.all_levels if level.product_id == self.number]
 
-    def status_at(self, locations: Any) -> str:
-        kept = [variation for variation in self.variations() if variation.status != "trash"]
-        untracked = not self.is_tracked
-        if self.type == "variable":
-            untracked = not self.manage_stock and any(not variation.manage_stock for variation in kept)
-        levels = [level for item in (self, *kept) for level in item.levels if level.is_offered()]
-        if locations is not None:
-            levels = [level for level in levels if _is_named(level.location(), locations)]
-        backorders = any(level.takes_backorders for level in levels)
-        return _status(sum(level.offered() for level in levels), self.threshold, untracked, backorders)
-
     def on_hand(self) -> int | None:
         levels = [level for item in (self, *self.variations()) for level in item.levels]
         counted = [level.on_hand for level in levels if level.location().active and level.on_hand is not None]
@@ -856,7 +845,7 @@ def _is_stocked(product: Any, given: Mapping[str, Any]) -> bool:
     there = [level for level in counted if locations is None or _is_named(level.location(), locations)]
     if "below_threshold" in given and any(level.is_low() for level in there) is not given["below_threshold"]:
         return False
-    if "availability" in given and product.status_at(locations) != given["availability"]:
+    if "availability" in given and Offered(product, locations).status.upper() != given["availability"]:
         return False
     bounds, available = _not_null(given.get("on_hand", {})), _not_null(given.get("available", {}))
     if not bounds and not available and locations is None:

@@ -82,9 +82,8 @@ def test_pages_join_to_the_whole_feed(fresh: Caller, first: int) -> None:
     assert feed(fresh, 0, first=0) == {"changes": [], "nextSequence": 0, "hasMore": True}
 
 
+@pytest.mark.parametrize("new_caller", ["postgresql"], indirect=True)  # on SQLite writers follow one another
 def test_the_feed_waits_for_who_drew_a_lower_number_and_then_passes_nothing_over(fresh: Caller) -> None:
-    if fresh.database.name == "sqlite":
-        pytest.skip("writers follow one another there")
     write(fresh, a_change(1, 1))
     last = feed(fresh)["nextSequence"]
 

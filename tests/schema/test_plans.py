@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import schema
-from schema.operations import Operation, Plan
+from schema.operations import Operation
+from schema.plans import Plan
 from tests.schema.caller import Caller
 
 BIG = ("stock_level", "ledger_entry")

@@ -49,3 +49,18 @@ def test_raw_quantities_are_null_for_who_does_not_see_them_exactly(shop: Caller,
     hidden = {"onHand": None, "reserved": None, "safetyStock": None, "available": None, "product": {"onHand": None}}
     assert all(level == hidden for level in shown)
     assert any(level["onHand"] for level in shop.data(query, STAFF)["stockLevels"]["nodes"])
+
+
+IN_A_SHOP = """{ products { nodes { availability(near: {latitude: 51.5, longitude: 0, radiusKm: 500}) { status
+    locations { status price { current } location { slug stockLevels {
+    nodes { %s product { name parent { sku } } } } } } } } } }"""
+
+
+@pytest.mark.parametrize("who", [STAFF, CAPPED, PUBLIC])
+def test_what_a_shop_asks_of_a_page_of_products_is_not_too_deep_for_an_engine(shop: Caller, who: Credential) -> None:
+    nodes = shop.data(IN_A_SHOP % "onHand", who)["products"]["nodes"]
+    places = [place["location"] for node in nodes for place in node["availability"]["locations"]]
+    levels = [level for place in places for level in place["stockLevels"]["nodes"]]
+    assert levels
+    assert all(level["product"]["name"] for level in levels)
+    assert all(level["onHand"] is None for level in levels) is (who is not STAFF)

@@ -233,11 +233,6 @@ def test_every_example_is_valid_for_the_published_schema(name: str) -> None:
     assert _problems(name) == []
 
 
-@pytest.mark.parametrize("name", tabs.WAITING)
-def test_an_example_that_waits_for_its_fields_has_reason_to(name: str) -> None:
-    assert _problems(name), f"the schema has all of {name} now: move it to tabs.NAMES"
-
-
 def _problems(name: str) -> list[str]:
     published = build_schema((ROOT / "schema/schema.graphql").read_text())
     found = validate(published, parse((EXAMPLES / f"{name}.graphql").read_text()))
@@ -245,7 +240,7 @@ def _problems(name: str) -> list[str]:
 
 
 def test_every_file_of_the_folder_is_an_example() -> None:
-    assert {path.stem for path in EXAMPLES.iterdir()} == {*tabs.NAMES, *tabs.WAITING}
+    assert {path.stem for path in EXAMPLES.iterdir()} == set(tabs.NAMES)
 
 
 def test_the_examples_are_what_the_page_loads() -> None:
