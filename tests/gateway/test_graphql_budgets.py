@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import text
 
-from gateway.app import create_app
-from gateway.settings import Settings
 from storage import deadline, inventory
 from storage.database import Database
 from storage.errors import DeadlineExceededError
@@ -21,22 +18,6 @@ from tests.builders import a_change, a_group
 
 GRAPHQL_JSON = "application/graphql-response+json"
 Serve = Callable[..., Any]
-
-
-@pytest.fixture
-def serve(settings: Settings, catalogue: Database) -> Serve:
-    """`async with serve(cost_per_minute=10) as client`: the application with other settings."""
-
-    @asynccontextmanager
-    async def served(**changed: Any) -> AsyncIterator[httpx.AsyncClient]:
-        app = create_app(settings.model_copy(update=changed))
-        async with app.router.lifespan_context(app):
-            transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-            async with httpx.AsyncClient(transport=transport, base_url="http://shop.test") as client:
-                client.app = app  # type: ignore[attr-defined]
-                yield client
-
-    return served
 
 
 async def post(client: httpx.AsyncClient, key: str, query: str, **members: Any) -> httpx.Response:

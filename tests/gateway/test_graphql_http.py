@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -26,21 +25,6 @@ MUTATION = (
 GRAPHQL_JSON = "application/graphql-response+json"
 SHOP = "https://shop.example"
 Serve = Callable[..., Any]
-
-
-@pytest.fixture
-def serve(settings: Settings, catalogue: Database) -> Serve:
-    """`async with serve(mode="development") as client`: the application with other settings."""
-
-    @asynccontextmanager
-    async def served(**changed: Any) -> AsyncIterator[httpx.AsyncClient]:
-        app = create_app(settings.model_copy(update=changed))
-        async with app.router.lifespan_context(app):
-            transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-            async with httpx.AsyncClient(transport=transport, base_url="http://shop.test") as client:
-                yield client
-
-    return served
 
 
 @pytest.fixture
