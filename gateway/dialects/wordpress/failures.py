@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from gateway.dialects.extra_headers import InvalidHeaderError
 from gateway.dialects.wordpress.answers import Answer, RestError, no_route
 from gateway.dialects.wordpress.conventions import respond
 from gateway.request_log import request_id_of
@@ -29,6 +30,10 @@ async def _no_route(request: Request, error: Exception) -> Response:
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, RestError)  # noqa: S101 (for the type checker; the table below sends nothing else here)
     return respond(request, error.answer)
+
+
+async def _invalid_header(request: Request, error: Exception) -> Response:
+    return respond(request, RestError(400, "invalid_header", str(error)).answer)
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
@@ -56,6 +61,7 @@ async def _gone(_request: Request, _error: Exception) -> Response:
 HANDLERS: Final[Mapping[Any, Any]] = {
     HTTPException: _no_route,
     RestError: _refused,
+    InvalidHeaderError: _invalid_header,
     ClientDisconnect: _gone,
     StorageUnavailableError: _unavailable,
     Exception: _broken,
