@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "STOCKGATE_"
 _TEST_PREFIX = f"{PREFIX}TEST_"
+SECRET_LENGTH_MIN: Final = 32
 BUILD_VARIABLES = frozenset({f"{PREFIX}CONSOLE_BUILD"})  # read at installation, see scripts/build_graphiql.py
 
 
@@ -40,6 +43,16 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
     public_url: str = Field(
         "", description="Base URL under which clients reach this server; empty: as each request says."
+    )
+    trusted_proxies: list[str] = Field(
+        default_factory=list,
+        description='Proxies whose X-Forwarded-Proto and -For count, as JSON: ["10.0.0.5", "10.1.0.0/16"].',
+    )
+    secret_key: SecretStr = Field(
+        SecretStr(""), description="From which consumer secrets are derived, 32 characters or more; empty: from a file."
+    )
+    secret_key_file: str = Field(
+        "", description="The file that holds it otherwise; empty: stockgate.secret, beside an SQLite database."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least severe log lines kept."
@@ -94,6 +107,9 @@ class Settings(BaseSettings):
     mulopimfwc_stock_required: bool = Field(
         default=True, description="Whether every mulopimfwc/v1 item needs `stock`; false accepts price-only items."
     )
+    wc_keys_over_http: Literal["auto", "on", "off"] = Field(
+        "auto", description="Whether wc/v3 takes consumer keys without TLS unsigned; auto: in development mode."
+    )
     csv_exports_max: int = Field(
         4, ge=1, le=1000, description="CSV exports streaming at once; each keeps a database connection while it lasts."
     )
@@ -106,6 +122,25 @@ class Settings(BaseSettings):
         SecretStr(""),
         description="API key that GraphiQL fills in for browsers on this machine; `serve --demo` sets it to its own.",
     )
+
+    @field_validator("secret_key")
+    @classmethod
+    def _is_long_enough(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < SECRET_LENGTH_MIN:
+            raise PydanticCustomError("too_short", f"must have at least {SECRET_LENGTH_MIN} characters")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_addresses(cls, value: list[str]) -> list[str]:
+        for text in value:
+            try:
+                ip_network(text)
+            except ValueError:
+                raise PydanticCustomError(
+                    "no_address", "{text} is neither an address nor a network", {"text": repr(text)}
+                ) from None
+        return value
 
 
 def load() -> Settings:
