@@ -72,8 +72,12 @@ class LocationKey(NamedTuple):
     `code_or_id` is its code or, of a location that has none, its id written in decimal.
     """
 
-    kind: Literal["id", "slug", "code", "code_or_id"]
+    kind: Literal["id", "slug", "code", "code_or_id", "default"]
     value: int | str
+
+
+DEFAULT_LOCATION: Final = LocationKey("default", "")
+"""The one location that is the default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,16 @@ class AdjustQuantity:
 
 
 @dataclass(frozen=True, slots=True)
+class SetTotal:
+    """Make the sum over all active locations this many units: the location of the line absorbs the difference."""
+
+    quantity: int
+
+
+Quantity = SetQuantity | AdjustQuantity | SetTotal
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One requested line. What is left out stays as it is; a price of None is cleared, so that the product's applies.
 
@@ -99,7 +113,7 @@ class Change:
 
     items: tuple[ItemKey, ...]
     location: LocationKey
-    quantity: SetQuantity | AdjustQuantity | None = None
+    quantity: Quantity | None = None
     regular_price: Decimal | Unset | None = UNSET
     sale_price: Decimal | Unset | None = UNSET
     backorders: Backorders | Unset | None = UNSET

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import and_, exists, not_, or_, select
+from sqlalchemy import Text, and_, exists, literal_column, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.changes import ID_MAX, ItemKey, LocationKey, Refused, gtin14, is_storable, sku_key
@@ -45,10 +45,11 @@ _ITEMS_OF_STYLE: Final = (
     .outerjoin_from(table_of(Product), _styles, _styles.c.id == _product.parent_id)
     .where(_IS_KEPT, or_(among(_product.sku_key, "keys"), among(_styles.c.sku_key, "keys")))
 )
+_NO_VALUE: Final = literal_column("''", Text())
 _PLACES_BY: Final[dict[str, Any]] = {
     kind: select(column, _location.id, _location.active).where(among(column, "keys"))
     for kind, column in (("id", _location.id), ("slug", _location.slug), ("code", _location.code))
-}
+} | {"default": select(_NO_VALUE, _location.id, _location.active).where(_location.is_default)}
 _PLACES_BY_CODE_OR_ID: Final = select(_location.code, _location.id, _location.active).where(
     or_(among(_location.code, "keys"), and_(_location.code.is_(None), among(_location.id, "ids")))
 )
@@ -126,7 +127,7 @@ def _location_value(key: LocationKey) -> int | str:
             return key.value
         case "slug":
             return str(key.value).lower()
-        case "code" | "code_or_id":
+        case "code" | "code_or_id" | "default":
             return str(key.value)
 
 
