@@ -15,7 +15,7 @@ from gateway import settings as settings_module
 from gateway.authentication import Authenticator
 from gateway.budgets import Budgets
 from gateway.cors import Cors
-from gateway.dialects import DIALECTS, PREFIXES
+from gateway.dialects import DIALECTS, WORDPRESS_PREFIXES
 from gateway.dialects.dialect import mounts
 from gateway.dialects.wordpress import Addressing
 from gateway.graphql.admission import Admission
@@ -49,7 +49,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             *health.ROUTES,
             *(mount for dialect in DIALECTS for mount in mounts(dialect)),
         ],
-        middleware=[Middleware(RequestLog), Middleware(Addressing, prefixes=PREFIXES)],
+        middleware=[Middleware(RequestLog), Middleware(Addressing, prefixes=WORDPRESS_PREFIXES)],
         lifespan=_lifespan,
     )
     app.state.settings = settings
