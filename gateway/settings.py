@@ -68,7 +68,7 @@ class Settings(BaseSettings):
         100, ge=1, description="Operations that run at once on one WebSocket."
     )
     request_seconds_max: float = Field(
-        30.0, ge=0, le=3600, description="Longest a GraphQL request may take; 0 is without end."
+        30.0, ge=0, le=3600, description="Longest a request may take, CSV exports excepted; 0 is without end."
     )
     query_characters_max: int = Field(50_000, ge=1, description="Longest GraphQL document, in characters.")
     query_tokens_max: int = Field(4000, ge=1, description="Most tokens in a GraphQL document.")
@@ -80,6 +80,9 @@ class Settings(BaseSettings):
     query_cost_max: int = Field(50_000, ge=1, description="Most points that one operation may cost.")
     cost_per_minute: int = Field(
         10_000_000, ge=0, description="Points an API key may spend per minute and process; 0 is unlimited."
+    )
+    rest_request_cost: int = Field(
+        10, ge=0, description="Points that a REST request costs its API key; 0 is nothing, and nothing is told of it."
     )
     persisted_only: Literal["off", "public", "all"] = Field(
         "off", description="Whether public keys, or all, may only run operations that are listed."
