@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from gateway import changes, console, graphql, health, request_log, sdl, stopping
 from gateway import settings as settings_module
@@ -49,7 +50,11 @@ def create_app(settings: Settings | None = None) -> Starlette:
             *health.ROUTES,
             *(mount for dialect in DIALECTS for mount in mounts(dialect)),
         ],
-        middleware=[Middleware(RequestLog), Middleware(Addressing, prefixes=WORDPRESS_PREFIXES)],
+        middleware=[
+            Middleware(RequestLog),
+            Middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies),
+            Middleware(Addressing, prefixes=WORDPRESS_PREFIXES),
+        ],
         lifespan=_lifespan,
     )
     app.state.settings = settings
