@@ -1,24 +1,25 @@
-"""How WordPress reads a request: a JSON body, on any verb, and query parameters below it."""
+"""How WordPress reads a request: a JSON or form body, on any verb, and query parameters below it."""
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
 import orjson
 from starlette.requests import Request
 
 from gateway.body import BodyTooLargeError, read_body
+from gateway.dialects.wordpress import forms
 from gateway.dialects.wordpress.answers import RestError
+from gateway.dialects.wordpress.parameters import TRUE
 from gateway.settings import Settings
 from storage.database import Database
 
 _JSON_TYPE: Final = re.compile(r"application/(?:[a-z0-9!#$&^_.+-]+\+)?json", re.IGNORECASE)
 _EXACT_DIGITS_MAX: Final = 18
-TRUE: Final = frozenset({"1", "true", "yes", "on"})
-FALSE: Final = frozenset({"", "0", "false", "no", "off"})
 
 
 class Nothing:
@@ -30,10 +31,28 @@ NOTHING: Final = Nothing()
 
 @dataclass(frozen=True, slots=True)
 class RestRequest:
-    """A request whose body was read. `json` is NOTHING when it had no JSON body."""
+    """A request whose body was read. `json` is NOTHING when it had no JSON body.
+
+    `args` are the endpoint's declared parameters, checked and of their types: those that were sent or have a default.
+    `path` are the path's, `body` all members of a JSON object or a form as they came, declared or not.
+    """
 
     http: Request
     json: Any = NOTHING
+    form: forms.Form | None = None
+    args: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def path(self) -> Mapping[str, Any]:
+        """The parameters in the path: ids as integers."""
+        return self.http.path_params
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        """The members of the JSON object or form that was sent; empty when it was none."""
+        if isinstance(self.json, dict):
+            return self.json
+        return {} if self.form is None else self.form.fields
 
     @property
     def settings(self) -> Settings:
@@ -74,14 +93,19 @@ class RestRequest:
         return default
 
 
-async def read(request: Request) -> RestRequest:
-    """Read the body, if its content type says that it is JSON. Raises RestError (400 or 413)."""
+async def read(request: Request, *, with_forms: bool = False) -> RestRequest:
+    """Read the body, if its content type says that it is JSON, or a form and they are wanted.
+
+    Raises RestError (400 or 413).
+    """
     kind = request.headers.get("content-type", "").partition(";")[0].strip()
-    if not _JSON_TYPE.fullmatch(kind):
-        return RestRequest(request)
-    text = await _body(request)
-    request.state.payload = text.decode(errors="replace")  # for the webhook log, also when it is malformed
-    return RestRequest(request, _parse(text)) if text else RestRequest(request)
+    if _JSON_TYPE.fullmatch(kind):
+        text = await _body(request)
+        request.state.payload = text.decode(errors="replace")  # for the webhook log, also when it is malformed
+        return RestRequest(request, _parse(text)) if text else RestRequest(request)
+    if with_forms and forms.is_form(request.method, kind):
+        return RestRequest(request, form=await forms.parse(request.headers, await _body(request)))
+    return RestRequest(request)
 
 
 async def _body(request: Request) -> bytes:
