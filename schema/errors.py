@@ -46,6 +46,7 @@ RENDERED = {
     ErrorCode.INVALID_VALUE: "The value does not fit its field, or the rest of its line.",
     ErrorCode.NOT_UNIQUE: "Another product or location has this SKU, GTIN, slug or code.",
     ErrorCode.LOCATION_IS_DEFAULT: "The default location cannot be archived: make another the default first.",
+    ErrorCode.STOCK_NOT_TRACKED: "Stock of this product is not tracked.",
     ErrorCode.STOCK_LEFT: "The location has stock: say where it shall go.",
     ErrorCode.KEY_NOT_FOUND: "There is no such API key or webhook secret, or none that is still valid.",
     ErrorCode.NOT_GRANTED: "An API key cannot give another what it does not have itself.",

@@ -15,6 +15,8 @@ Values = dict[str, Any]
 """A row of the database, by column."""
 
 _NOT_COLUMNS: Final = {"id", "parent_sku", "created_at"}
+_UNSAID: Final[Values] = {"gtin_text": None, "sku_key": "", "extra": {}}
+"""Columns of a new product that no row of a document has."""
 _DEFAULTS: Final[dict[type[Row], Values]] = {
     model: {
         name: column.get_default(call_default_factory=True)
@@ -111,7 +113,7 @@ def _plan_products(reading: Reading, existing: Sequence[Values], problems: list[
             continue
         item = by_id.get(row.id) if row.id is not None else by_sku.get(sku_key(row.sku or ""))
         if item is None:
-            planned.append(item := Planned(place, None, {**_DEFAULTS[ProductRow], "gtin_text": None, "sku_key": ""}))
+            planned.append(item := Planned(place, None, {**_DEFAULTS[ProductRow], **_UNSAID}))
             item.after["type"] = "variation" if row.parent_id or row.parent_sku else "simple"
             if row.id is not None:
                 by_id[row.id] = item
@@ -147,6 +149,8 @@ def _given(row: LocationRow | ProductRow) -> Values:
             del given[name]
     if isinstance(row, LocationRow):
         return given
+    if given.get("status", "trash") != "trash":
+        given["deleted_at"] = None  # whoever takes it out of the trash wants it back
     if "sku" in given:
         given["sku_key"] = sku_key(row.sku or "")
     if "gtin" in given:

@@ -148,7 +148,7 @@ class ProductRow(Row):
     sku: Name | None = None
     gtin: Gtin | None = None
     name: Short = ""
-    status: Literal["publish", "draft", "private", "pending", "trash"] = "publish"
+    status: Literal["publish", "draft", "private", "pending", "future", "trash"] = "publish"
     attributes: Annotated[list[Attribute], BeforeValidator(_named_values), AfterValidator(_no_name_twice)] = Field(
         default_factory=list
     )
@@ -160,6 +160,7 @@ class ProductRow(Row):
     sale_ends_at: Moment | None = None
     tax_rate: Money | None = None
     low_stock_threshold: Annotated[int, Field(strict=True, ge=0, le=QUANTITY_MAX)] | None = None
+    stock_status: Literal["instock", "outofstock", "onbackorder"] = "instock"
     created_at: Moment | None = None
 
 

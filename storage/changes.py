@@ -67,10 +67,17 @@ class ItemKey(NamedTuple):
 
 
 class LocationKey(NamedTuple):
-    """How a caller names a location. `value` is an int for `id` and a str otherwise; slugs compare without case."""
+    """How a caller names a location. `value` is an int for `id` and a str otherwise; slugs compare without case.
 
-    kind: Literal["id", "slug", "code"]
+    `code_or_id` is its code or, of a location that has none, its id written in decimal.
+    """
+
+    kind: Literal["id", "slug", "code", "code_or_id", "default"]
     value: int | str
+
+
+DEFAULT_LOCATION: Final = LocationKey("default", "")
+"""The one location that is the default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,16 @@ class AdjustQuantity:
 
 
 @dataclass(frozen=True, slots=True)
+class SetTotal:
+    """Make the sum over all active locations this many units: the location of the line absorbs the difference."""
+
+    quantity: int
+
+
+Quantity = SetQuantity | AdjustQuantity | SetTotal
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One requested line. What is left out stays as it is; a price of None is cleared, so that the product's applies.
 
@@ -96,7 +113,7 @@ class Change:
 
     items: tuple[ItemKey, ...]
     location: LocationKey
-    quantity: SetQuantity | AdjustQuantity | None = None
+    quantity: Quantity | None = None
     regular_price: Decimal | Unset | None = UNSET
     sale_price: Decimal | Unset | None = UNSET
     backorders: Backorders | Unset | None = UNSET

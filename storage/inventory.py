@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import BigInteger, and_, delete, exists, insert, select
+from sqlalchemy import BigInteger, and_, delete, exists, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage import change_feed, idempotency, keys
@@ -21,7 +21,7 @@ from storage.changes import (
     storable,
 )
 from storage.json_rows import json_text, rows_from
-from storage.lines import LevelKey, level_keys, lines_of
+from storage.lines import LevelKey, level_keys, lines_of, total_keys
 from storage.planning import Level, Plan, plan
 from storage.tables import LedgerEntry, Location, StockChangeGroup, StockLevel
 from storage.upsert import insert_missing, insert_rows, table_of, upsert_rows
@@ -50,7 +50,7 @@ async def apply(session: AsyncSession, group: ChangeGroup) -> Applied:
     if closed:  # since the locations were looked up
         places = {key: place._replace(active=place.active and place.id not in closed) for key, place in places.items()}
         lines = lines_of(group, items, places)
-    planned = plan(group, lines, before)
+    planned = plan(group, lines, before, await _elsewhere(session, total_keys(lines)))
     group_id = await _write(session, group, planned)
     await _drop_blanks(session, [key for key in before if key not in planned.levels and not before[key].version])
     applied = Applied(planned.outcomes, group_id)
@@ -90,6 +90,16 @@ _LOCK: Final = (
     .order_by(_level.product_id, _level.location_id)
     .with_for_update(of=table_of(StockLevel))
 )
+_ELSEWHERE: Final = (
+    select(_named.c.product_id, _named.c.location_id, func.sum(_level.on_hand).cast(BigInteger))
+    .join(
+        table_of(StockLevel),
+        and_(_level.product_id == _named.c.product_id, _level.location_id != _named.c.location_id),
+    )
+    .join(table_of(Location), and_(_location.id == _level.location_id, _location.active))
+    .where(_level.on_hand.is_not(None))
+    .group_by(_named.c.product_id, _named.c.location_id)
+)
 _DROP_BLANKS: Final = delete(table_of(StockLevel)).where(
     _level.version == 0, exists().where(_is_named).correlate(table_of(StockLevel))
 )
@@ -109,6 +119,18 @@ async def _lock(session: AsyncSession, named: Sequence[LevelKey]) -> tuple[Mappi
     await insert_missing(session, StockLevel, named, key=_LEVEL_KEY, columns=_LEVEL_KEY, shared=blank)
     rows = (await session.execute(_LOCK, {"named": json_text(named)})).all()
     return {(row[0], row[1]): Level(*row[2:-1]) for row in rows}, {row[1] for row in rows if not row[-1]}
+
+
+async def _elsewhere(session: AsyncSession, named: Sequence[LevelKey]) -> Mapping[LevelKey, int]:
+    """For each of these levels, which are locked: units of its item at the other active locations.
+
+    Those levels are not locked. Who changes one of them now comes after this group, as if it had waited: what decides
+    here is what was committed when the level that absorbs the difference was locked.
+    """
+    if not named:
+        return {}
+    rows = (await session.execute(_ELSEWHERE, {"named": json_text(named)})).all()
+    return {(row[0], row[1]): row[2] for row in rows}
 
 
 async def _drop_blanks(session: AsyncSession, unused: Sequence[LevelKey]) -> None:

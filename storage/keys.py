@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import and_, exists, not_, or_, select
+from sqlalchemy import Text, and_, exists, literal_column, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.changes import ID_MAX, ItemKey, LocationKey, Refused, gtin14, is_storable, sku_key
@@ -44,10 +45,14 @@ _ITEMS_OF_STYLE: Final = (
     .outerjoin_from(table_of(Product), _styles, _styles.c.id == _product.parent_id)
     .where(_IS_KEPT, or_(among(_product.sku_key, "keys"), among(_styles.c.sku_key, "keys")))
 )
+_NO_VALUE: Final = literal_column("''", Text())
 _PLACES_BY: Final[dict[str, Any]] = {
     kind: select(column, _location.id, _location.active).where(among(column, "keys"))
     for kind, column in (("id", _location.id), ("slug", _location.slug), ("code", _location.code))
-}
+} | {"default": select(_NO_VALUE, _location.id, _location.active).where(_location.is_default)}
+_PLACES_BY_CODE_OR_ID: Final = select(_location.code, _location.id, _location.active).where(
+    or_(among(_location.code, "keys"), and_(_location.code.is_(None), among(_location.id, "ids")))
+)
 
 ITEM_NOT_FOUND: Final = Refused(ErrorCode.ITEM_NOT_FOUND, "Product not found.", "product")
 
@@ -75,6 +80,21 @@ async def resolve_locations(session: AsyncSession, keys: Collection[LocationKey]
             place = Place(*row[1:])
             for key in spellings[row[0]]:
                 found[key] = place
+    if uncertain := [key for key in keys if key.kind == "code_or_id"]:
+        found.update(await _resolve_codes_or_ids(session, uncertain))
+    return found
+
+
+async def _resolve_codes_or_ids(session: AsyncSession, keys: Collection[LocationKey]) -> dict[LocationKey, Place]:
+    """Keys of which each is a code or, where that is unset, an id: a location of that code comes first."""
+    texts = _spellings(keys, _location_value)
+    ids = [int(text) for text in texts if re.fullmatch("[1-9][0-9]{0,18}", str(text)) and int(text) <= ID_MAX]
+    values = {"keys": json_text(list(texts)), "ids": json_text(ids)}
+    rows = (await session.execute(_PLACES_BY_CODE_OR_ID, values)).all() if texts else ()
+    found: dict[LocationKey, Place] = {}
+    for row in sorted(rows, key=lambda row: row.code is not None):
+        for key in texts[str(row.id) if row.code is None else row.code]:
+            found[key] = Place(row.id, row.active)
     return found
 
 
@@ -107,7 +127,7 @@ def _location_value(key: LocationKey) -> int | str:
             return key.value
         case "slug":
             return str(key.value).lower()
-        case "code":
+        case "code" | "code_or_id" | "default":
             return str(key.value)
 
 

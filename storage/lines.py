@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from storage.changes import Change, ChangeGroup, ItemKey, LocationKey, Refused, Transfer
+from storage.changes import DEFAULT_LOCATION, Change, ChangeGroup, ItemKey, LocationKey, Refused, SetTotal, Transfer
 from storage.errors import ErrorCode
 
 LevelKey = tuple[int, int]
@@ -69,6 +69,12 @@ def lines_of(
     return [change if isinstance(change, Refused) else named.line(change) for change in group.changes]
 
 
+def total_keys(lines: Iterable[Planned]) -> list[LevelKey]:
+    """The levels that shall absorb what is missing to a total."""
+    totals = (line for line in lines if isinstance(line, Line) and isinstance(line.change.quantity, SetTotal))
+    return sorted({key for line in totals for key in line.keys})
+
+
 def level_keys(lines: Iterable[Planned]) -> list[LevelKey]:
     """The levels that these lines may write, in the one order in which everybody locks them."""
     return sorted({key for line in lines if not isinstance(line, Refused) for key in line.keys})
@@ -115,6 +121,9 @@ class _Named(NamedTuple):
 
     def _place(self, key: LocationKey, field: str) -> Place | Refused:
         place = self.places.get(key)
+        if place is None and key == DEFAULT_LOCATION:
+            message = "No location is the default one, which would take this: name one, or make one the default."
+            return Refused(ErrorCode.LOCATION_REQUIRED, message, field)
         if place is None:
             return Refused(ErrorCode.LOCATION_NOT_FOUND, "Location not found.", field)
         if self.allowed is not None and place.id not in self.allowed:

@@ -18,8 +18,10 @@ from storage.changes import (
     GroupRejectedError,
     Outcome,
     Policy,
+    Quantity,
     Refused,
     SetQuantity,
+    SetTotal,
     Transfer,
     Unset,
     is_price,
@@ -69,8 +71,15 @@ class Plan:
     outcomes: list[Outcome]
 
 
-def plan(group: ChangeGroup, lines: Iterable[Planned], before: Mapping[LevelKey, Level]) -> Plan:
+def plan(
+    group: ChangeGroup,
+    lines: Iterable[Planned],
+    before: Mapping[LevelKey, Level],
+    elsewhere: Mapping[LevelKey, int] | None = None,
+) -> Plan:
     """Apply the lines of a group in order, each to what the lines before it left.
+
+    `elsewhere` says, for each level of a SetTotal, how many units of its item the other active locations had before.
 
     Refuses with: GROUP_REJECTED, when the group's policy does not bear its refused lines.
     """
@@ -80,7 +89,8 @@ def plan(group: ChangeGroup, lines: Iterable[Planned], before: Mapping[LevelKey,
             result.outcomes.append(Outcome(index, error=line))
             continue
         levels = [result.levels.get(key) or before.get(key, NO_LEVEL) for key in line.keys]
-        afters = _after(line, levels, refuse_disabled=group.refuse_disabled)
+        others = _elsewhere(line, before, result.levels, elsewhere or {})
+        afters = _after(line, levels, others, refuse_disabled=group.refuse_disabled)
         result.outcomes.append(_outcome(index, line, levels, afters))
         if isinstance(afters, Refused):
             continue
@@ -92,11 +102,31 @@ def plan(group: ChangeGroup, lines: Iterable[Planned], before: Mapping[LevelKey,
     return result
 
 
-def _after(line: Line | TransferLine, levels: Sequence[Level], *, refuse_disabled: bool) -> Sequence[Level] | Refused:
+def _elsewhere(
+    line: Line | TransferLine,
+    before: Mapping[LevelKey, Level],
+    planned: Mapping[LevelKey, Level],
+    elsewhere: Mapping[LevelKey, int],
+) -> int:
+    """Units of a SetTotal's item at the other active locations, after the lines before it."""
+    if isinstance(line, TransferLine) or not isinstance(line.change.quantity, SetTotal):
+        return 0
+    here = line.keys[0]
+    moved = (
+        (after.on_hand or 0) - (before.get(key, NO_LEVEL).on_hand or 0)
+        for key, after in planned.items()
+        if key[0] == here[0] and key != here
+    )
+    return elsewhere.get(here, 0) + sum(moved)
+
+
+def _after(
+    line: Line | TransferLine, levels: Sequence[Level], elsewhere: int, *, refuse_disabled: bool
+) -> Sequence[Level] | Refused:
     """Every level that the line is about, as it leaves it; or why it changes none."""
     if isinstance(line, TransferLine):
         return move(levels[0], levels[1], line.transfer, line.item, refuse_disabled=refuse_disabled)
-    after = step(levels[0], line.change, line.item, refuse_disabled=refuse_disabled)
+    after = step(levels[0], line.change, line.item, elsewhere, refuse_disabled=refuse_disabled)
     return after if isinstance(after, Refused) else (after,)
 
 
@@ -127,14 +157,19 @@ def _check_policy(group: ChangeGroup, outcomes: list[Outcome]) -> None:
         raise GroupRejectedError(f"{failures} of {len(outcomes)} lines were refused; nothing was written.", outcomes)
 
 
-def step(level: Level, change: Change, item: Item, *, refuse_disabled: bool = False) -> Level | Refused:
-    """The level after one line: the same object when the line changes nothing, or why it is refused."""
+def step(
+    level: Level, change: Change, item: Item, elsewhere: int = 0, *, refuse_disabled: bool = False
+) -> Level | Refused:
+    """The level after one line: the same object when the line changes nothing, or why it is refused.
+
+    `elsewhere`: units at other locations, for a SetTotal.
+    """
     if refuse_disabled and level.disabled:
         return Refused(ErrorCode.ITEM_DISABLED, "Product is disabled at this location.", "disabled")
     if stale := _check_expected(level, change):
         return stale
     after = Level(
-        _on_hand_after(level, change.quantity),
+        _on_hand_after(level, change.quantity, elsewhere),
         _given(change.regular_price, level.regular_price),
         _given(change.sale_price, level.sale_price),
         _given(change.backorders, level.backorders),
@@ -144,7 +179,9 @@ def step(level: Level, change: Change, item: Item, *, refuse_disabled: bool = Fa
         level.version + 1,
     )
     if refusal := (
-        _check_quantity(level, after, change, item) or _check_kept(after, level) or _check_prices(after, change, item)
+        _check_quantity(level, after, change, item, elsewhere)
+        or _check_kept(after, level)
+        or _check_prices(after, change, item)
     ):
         return refusal
     return level if after[:-1] == level[:-1] else after  # all but the version
@@ -175,9 +212,11 @@ def _given(value: T | Unset, otherwise: T) -> T:
     return otherwise if isinstance(value, Unset) else value
 
 
-def _on_hand_after(level: Level, quantity: SetQuantity | AdjustQuantity | None) -> int | None:
+def _on_hand_after(level: Level, quantity: Quantity | None, elsewhere: int) -> int | None:
     if isinstance(quantity, SetQuantity):
         return quantity.quantity
+    if isinstance(quantity, SetTotal):
+        return quantity.quantity - elsewhere
     if quantity is not None and quantity.delta:
         return (level.on_hand or 0) + quantity.delta
     return level.on_hand
@@ -196,7 +235,7 @@ def _check_expected(level: Level, change: Change) -> Refused | None:
     return None
 
 
-def _check_quantity(level: Level, after: Level, change: Change, item: Item) -> Refused | None:
+def _check_quantity(level: Level, after: Level, change: Change, item: Item, elsewhere: int) -> Refused | None:
     if after.on_hand is None or (change.quantity is None and change.backorders is UNSET):
         return None
     if not -QUANTITY_MAX <= after.on_hand <= QUANTITY_MAX:
@@ -207,12 +246,17 @@ def _check_quantity(level: Level, after: Level, change: Change, item: Item) -> R
     if isinstance(change.quantity, AdjustQuantity) and change.quantity.delta >= 0:
         return None  # what is received never makes it worse
     message = "Stock cannot be negative when backorders are not allowed."
+    if elsewhere:
+        message = (
+            f"Other locations have {elsewhere} units, so this one would be left with {after.on_hand}, "
+            "and back-orders are not allowed. Change the stock of these locations."
+        )
     return _refused_quantity(ErrorCode.INSUFFICIENT_STOCK, message, level, change)
 
 
 def _refused_quantity(code: ErrorCode, message: str, level: Level, change: Change) -> Refused:
     asked = change.quantity
-    requested = asked.quantity if isinstance(asked, SetQuantity) else asked.delta if asked is not None else None
+    requested = None if asked is None else asked.delta if isinstance(asked, AdjustQuantity) else asked.quantity
     return Refused(code, message, "quantity", level.on_hand or 0, level.version, requested)
 
 

@@ -44,6 +44,12 @@ def _price() -> Any:
     return Field(default=None, sa_column=Column(Price))
 
 
+def _unique_when_kept(column: str, given: str) -> Index:
+    """What is in the trash does not keep others from having its SKU or GTIN."""
+    where = text(f"{given} AND status <> 'trash'")
+    return Index(f"uq_product_{column}", column, unique=True, sqlite_where=where, postgresql_where=where)
+
+
 class Location(SQLModel, table=True):
     """A place that holds stock. `slug` is lower-case and decoded; `code` is what tills call it.
 
@@ -90,8 +96,12 @@ class Product(SQLModel, table=True):
 
     `sku_key` and `name_key` are the casefolded text by which they compare; '' is no SKU. `gtin` is 14 digits,
     `gtin_text` as given. `manage_stock` False on a variation means that the parent's setting applies. Prices are in
-    the shop's currency; the sale price applies from `sale_starts_at` until `sale_ends_at`, where they are given. An
-    archived product has the status `trash`.
+    the shop's currency; the sale price applies from `sale_starts_at` until `sale_ends_at`, where they are given.
+
+    `stock_status` is what the shop says of an item whose stock is not tracked: instock, outofstock or onbackorder.
+    `extra` is what clients of a dialect keep here and no rule looks at, by the dialect's name. An archived product has
+    the status `trash`; SKU and GTIN are unique among the others. One that was deleted for good has `deleted_at`, too:
+    only its history is left to see.
     """
 
     id: int | None = _id()
@@ -99,7 +109,7 @@ class Product(SQLModel, table=True):
     type: str = Field(default="simple", sa_column=Column(Key, nullable=False))
     sku: str | None = _text(nullable=True)
     sku_key: str = Field(default="", sa_column=Column(Key, nullable=False))
-    gtin: str | None = Field(default=None, sa_column=Column(Key, unique=True))
+    gtin: str | None = Field(default=None, sa_column=Column(Key))
     gtin_text: str | None = _text(nullable=True)
     name: str = _text()
     name_key: str = Field(default="", sa_column=Column(Key, nullable=False))
@@ -113,8 +123,11 @@ class Product(SQLModel, table=True):
     sale_ends_at: datetime | None = _time(nullable=True)
     tax_rate: Decimal | None = _price()
     low_stock_threshold: int | None = Field(default=None, sa_column=Column(Integer))
+    stock_status: str = Field(default="instock", sa_column=Column(Key, nullable=False, server_default="instock"))
+    extra: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Document, nullable=False, server_default="{}"))
     created_at: datetime = _time()
     updated_at: datetime = _time()
+    deleted_at: datetime | None = _time(nullable=True)
 
     __table_args__ = (
         Index("ix_product_name_key_id", "name_key", "id"),
@@ -129,13 +142,9 @@ class Product(SQLModel, table=True):
         Index("ix_product_updated_at_id", "updated_at", "id"),
         # finds and sorts by SKU; a product without one has '' and sorts first
         Index("ix_product_sku_key_id", "sku_key", "id"),
-        Index(
-            "uq_product_sku_key",
-            "sku_key",
-            unique=True,
-            sqlite_where=text("sku_key <> ''"),
-            postgresql_where=text("sku_key <> ''"),
-        ),
+        Index("ix_product_gtin", "gtin"),
+        _unique_when_kept("sku_key", "sku_key <> ''"),
+        _unique_when_kept("gtin", "gtin IS NOT NULL"),
     )
 
 
@@ -268,6 +277,9 @@ class IdempotencyRecord(SQLModel, table=True):
 class ApiKey(SQLModel, table=True):
     """Who may call. Only the token's SHA-256 is kept; `hint` is its beginning, to recognise it in a list.
 
+    `secret_hash` makes it a consumer pair, as wc/v3 has them: then the hash of the token is that of the consumer key,
+    and this is the SHA-256 of the consumer secret.
+
     `visibility` says how exactly it sees quantities: storage.access.Visibility; `cap` goes with `capped`. `origins` are
     the web pages that may use it (NULL: any caller), `cost_per_minute` its budget (NULL: the server's default).
     """
@@ -278,6 +290,7 @@ class ApiKey(SQLModel, table=True):
     name: str = _text()
     hint: str = _text()
     token_hash: str = Field(sa_column=Column(Key, nullable=False, unique=True))
+    secret_hash: str | None = _text(nullable=True)
     scopes: list[str] = Field(default_factory=list, sa_column=Column(Document, nullable=False))
     location_ids: list[int] | None = Field(default=None, sa_column=Column(Document))
     visibility: str = Field(default="exact", sa_column=Column(Key, nullable=False, server_default="exact"))
@@ -288,6 +301,18 @@ class ApiKey(SQLModel, table=True):
     expires_at: datetime | None = _time(nullable=True)
     revoked_at: datetime | None = _time(nullable=True)
     last_used_at: datetime | None = _time(nullable=True)
+
+
+class OauthNonce(SQLModel, table=True):
+    """That a consumer pair signed a request with this nonce, good for one request, at this time in Unix seconds."""
+
+    __tablename__ = "oauth_nonce"
+
+    api_key_id: int = Field(sa_column=Column(Id, primary_key=True, autoincrement=False))
+    nonce: str = Field(sa_column=Column(Key, primary_key=True))
+    timestamp: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+    __table_args__ = (Index("ix_oauth_nonce_timestamp", "timestamp"),)
 
 
 class WebhookSecret(SQLModel, table=True):

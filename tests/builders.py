@@ -24,10 +24,12 @@ def a_product(id: int = 1, **values: Any) -> Product:  # noqa: A002 (the column'
     return Product(**{"id": id, **keys, **values})
 
 
-def a_change(item: int | str = 1, location: int | str = 1, **values: Any) -> Change:
+def a_change(item: int | str = 1, location: int | str | LocationKey = 1, **values: Any) -> Change:
     """Set 10 units. Strings are a SKU and a slug, numbers are ids."""
     item_key = ItemKey("sku" if isinstance(item, str) else "id", item)
-    location_key = LocationKey("slug" if isinstance(location, str) else "id", location)
+    location_key = location
+    if not isinstance(location_key, LocationKey):
+        location_key = LocationKey("slug" if isinstance(location_key, str) else "id", location_key)
     return Change(**{"items": (item_key,), "location": location_key, "quantity": SetQuantity(10), **values})
 
 

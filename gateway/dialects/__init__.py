@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from gateway.dialects import mulopimfwc_v1, wc_v3, wordpress
+from gateway.dialects import inventory_update, mulopimfwc_v1, wc_v3, wordpress
 from gateway.dialects.dialect import Dialect
 
 DIALECTS: Sequence[Dialect] = (
+    inventory_update.DIALECT,
     mulopimfwc_v1.DIALECT,
     wc_v3.DIALECT,
     wc_v3.ANALYTICS,
@@ -14,5 +15,5 @@ DIALECTS: Sequence[Dialect] = (
     ),
 )
 
-PREFIXES: Sequence[str] = tuple(prefix for dialect in DIALECTS for prefix in dialect.prefixes)
-"""Every path below which a dialect answers."""
+WORDPRESS_PREFIXES: Sequence[str] = tuple(mulopimfwc_v1.DIALECT.prefixes)
+"""The paths below which addresses are read as WordPress reads them."""

@@ -27,6 +27,7 @@ class ProductStatus(Enum):
     DRAFT = enum_value("draft", description="Not published yet.")
     PENDING = enum_value("pending", description="Waiting for review.")
     PRIVATE = enum_value("private", description="Only for the shop's staff.")
+    FUTURE = enum_value("future", description="To be published at a time that is set.")
     TRASH = enum_value("trash", description="Thrown away: its stock cannot be changed.")
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
@@ -10,6 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.database import Database
 from storage.errors import StorageUnavailableError
@@ -35,12 +39,30 @@ async def upgrade(database: Database) -> None:
         command.upgrade(config(connection), "head")
 
     try:
-        async with database.engine.connect() as connection:
+        async with database.engine.connect() as connection, _tables_may_be_made_anew(connection):
             await connection.execution_options(stockgate_writes=True)
             await connection.run_sync(run)
             await connection.commit()
     except (DBAPIError, OSError) as error:
         raise StorageUnavailableError(f"Cannot migrate {database!r}: {getattr(error, 'orig', error)}") from error
+
+
+@asynccontextmanager
+async def _tables_may_be_made_anew(connection: AsyncConnection) -> AsyncIterator[None]:
+    """SQLite changes some things of a table only by a new one; the old one must go though others refer to it.
+
+    https://www.sqlite.org/lang_altertable.html#otheralter: foreign keys can be switched off only outside a transaction.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    await driver.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        await connection.rollback()  # in case it failed: within a transaction the pragma would do nothing
+        await driver.execute("PRAGMA foreign_keys=ON")
 
 
 async def pending(database: Database) -> bool:

@@ -237,7 +237,7 @@ async def test_every_problem_is_reported_with_its_place(database: Database) -> N
         "locations[4].colour: is no column of this list",
         "products[2].gtin: must have 8 to 14 digits",
         "products[3].type: should be 'simple', 'variable', 'variation', 'external' or 'grouped'",
-        "products[3].status: should be 'publish', 'draft', 'private', 'pending' or 'trash'",
+        "products[3].status: should be 'publish', 'draft', 'private', 'pending', 'future' or 'trash'",
         "products[3].backorders: should be 'no', 'notify' or 'yes'",
         "products[3].regular_price: must be from 0 to 99,999,999.9999 with at most four decimals",
         "stock[2].on_hand: should be a valid integer",

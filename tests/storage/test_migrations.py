@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect
@@ -78,6 +79,36 @@ async def test_processes_that_start_at_once_may_all_upgrade(empty: Database, dat
     async with asyncio.timeout(60):
         assert [await process.wait() for process in processes] == [0] * 2
     assert not await migrations.pending(empty)
+
+
+async def test_an_upgrade_keeps_the_rows_of_a_database_that_is_in_use(empty: Database) -> None:
+    def to_0002(connection: Connection) -> None:
+        command.upgrade(migrations.config(connection), "0002")
+        times = "'2026-01-02T03:04:05.000000Z', '2026-01-02T03:04:05.000000Z'"
+        common = "created_at, updated_at"
+        location = f"location (slug, name, description, kind, active, is_default, position, {common})"
+        product = (
+            f"product (type, sku, sku_key, name, name_key, status, attributes, manage_stock, backorders, {common})"
+        )
+        level = "stock_level (product_id, location_id, on_hand, disabled, version, updated_at)"
+        for table, values in (
+            (location, f"'a', 'A', '', 'store', true, true, 0, {times}"),
+            (product, f"'simple', 'S', 's', 'S', 's', 'publish', '[]', true, 'no', {times}"),
+            (level, f"1, 1, 5, false, 1, {times.partition(',')[0]}"),
+        ):
+            connection.exec_driver_sql(f"INSERT INTO {table} VALUES ({values})")
+
+    async with empty.engine.connect() as connection:
+        await connection.execution_options(stockgate_writes=True)
+        await connection.run_sync(to_0002)
+        await connection.commit()
+    await migrations.upgrade(empty)
+    async with empty.engine.connect() as connection:
+        kept = "SELECT p.sku, p.stock_status, s.on_hand FROM stock_level s JOIN product p ON p.id = s.product_id"
+        assert [tuple(row) for row in await connection.exec_driver_sql(kept)] == [("S", "instock", 5)]
+        if empty.name == "sqlite":
+            assert (await connection.exec_driver_sql("PRAGMA foreign_keys")).scalar() == 1
+            assert (await connection.exec_driver_sql("PRAGMA foreign_key_check")).all() == []
 
 
 async def test_a_database_that_cannot_be_reached_is_unavailable(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gateway.authentication import Principal
+from gateway.dialects.extra_headers import changed_headers
 from gateway.dialects.mulopimfwc_v1 import errors, requests, responses
 from gateway.dialects.mulopimfwc_v1.credentials import caller_of, deliverer
 from gateway.dialects.mulopimfwc_v1.extra_headers import DELIVERY, ExtraHeaders
@@ -86,12 +87,11 @@ async def webhook(request: RestRequest) -> Answer:
 
 def _single(request: RestRequest, extra: ExtraHeaders) -> Change | Refused:
     """The one item of a body, on the condition that If-Match states."""
+    expected = extra.expected_version
     change = read_item(request.json, stock_required=request.settings.mulopimfwc_stock_required)
-    if isinstance(change, Refused) or extra.expected_version is None:
+    if isinstance(change, Refused) or expected is None:
         return change
-    if isinstance(extra.expected_version, Refused):
-        return extra.expected_version
-    return replace(change, expected_version=extra.expected_version)
+    return expected if isinstance(expected, Refused) else replace(change, expected_version=expected)
 
 
 async def _update(request: RestRequest, group: ChangeGroup, extra: ExtraHeaders, code: str, message: str) -> Answer:
@@ -99,12 +99,11 @@ async def _update(request: RestRequest, group: ChangeGroup, extra: ExtraHeaders,
         applied = await _apply(request, group, extra)
     except GroupRejectedError as error:
         refused = error.outcomes[0].error or Refused(error.code, error.message)
-        raise errors.failure(code, refused, request.settings) from None
+        raise errors.failure(code, refused, request.settings, exactly=_sees_exactly(request)) from None
     except InventoryError as error:
         raise errors.failure(code, Refused(error.code, error.message, error.field), request.settings) from None
     outcome = applied.outcomes[0]
-    etag = {"ETag": f'"{outcome.version}"'}
-    return Answer(responses.updated(outcome, message), headers=etag | _headers(applied, extra))
+    return Answer(responses.updated(outcome, message), headers=_headers(applied, extra, outcome.version))
 
 
 async def _apply(request: RestRequest, group: ChangeGroup, extra: ExtraHeaders) -> Applied:
@@ -112,10 +111,13 @@ async def _apply(request: RestRequest, group: ChangeGroup, extra: ExtraHeaders) 
     return await run(inventory.apply, group)
 
 
-def _headers(applied: Applied, extra: ExtraHeaders) -> dict[str, str]:
-    if extra.dry_run:  # the group's number went back with everything else
-        return {"X-Dry-Run": "1"}
-    return responses.changed_headers(applied)
+def _headers(applied: Applied, extra: ExtraHeaders, version: int | None = None) -> dict[str, str]:
+    return changed_headers(group_id=applied.group_id, replayed=applied.replayed, dry_run=extra.dry_run, etag=version)
+
+
+def _sees_exactly(request: RestRequest) -> bool:
+    principal = caller_of(request.http).principal
+    return principal is not None and principal.sees_exactly
 
 
 def _writer(request: RestRequest) -> Principal | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gateway.dialects.mulopimfwc_v1.errors import sentence
-from storage.changes import Applied, Outcome
+from storage.changes import Outcome
 from storage.locations import ListedLocation
 from storage.products import ListedProduct
 from storage.stock_levels import ShownLevel, StockedItem
@@ -29,12 +29,6 @@ def bulk_results(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Items are counted from 1 in the sentences."""
     errors = [f"Item {o.index + 1}: {sentence(o.error)}" for o in outcomes if o.error is not None]
     return {"success": len(outcomes) - len(errors), "failed": len(errors), "errors": errors}
-
-
-def changed_headers(applied: Applied) -> dict[str, str]:
-    """Where to find in the ledger what this request did, and whether it did it now or before."""
-    headers = {} if applied.group_id is None else {"X-Stock-Change-Group": str(applied.group_id)}
-    return headers | {"Idempotent-Replayed": "true"} if applied.replayed else headers
 
 
 def locations(found: Iterable[ListedLocation]) -> dict[str, Any]:

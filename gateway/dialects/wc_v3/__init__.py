@@ -16,7 +16,7 @@ ANALYTICS_NAMESPACE: Final = Namespace("wc-analytics", [])
 
 
 def _dialect(namespace: Namespace) -> Dialect:
-    return Dialect(NAME, [f"/wp-json/{namespace.name}"], routes(namespace), Credentials(), HANDLERS)
+    return Dialect(NAME, [f"/wp-json/{namespace.name}"], routes(namespace), Credentials(), HANDLERS, cors=False)
 
 
 DIALECT: Final = _dialect(NAMESPACE)

@@ -52,7 +52,7 @@ def root(namespaces: Sequence[Namespace]) -> Dialect:
         )
 
     resource = Resource("", {"GET": Endpoint(index, anyone)})
-    return Dialect("wordpress", ["/wp-json"], [route("", resource)], _Anonymous(), HANDLERS)
+    return Dialect("wordpress", ["/wp-json"], [route("", resource)], _Anonymous(), HANDLERS, cors=False)
 
 
 def _authentication(base: str) -> Any:

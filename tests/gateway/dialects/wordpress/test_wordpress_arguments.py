@@ -104,7 +104,7 @@ SHOP = Namespace(
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    dialect = Dialect("shop/v1", [BASE], routes(SHOP), _Visitors(), HANDLERS)
+    dialect = Dialect("shop/v1", [BASE], routes(SHOP), _Visitors(), HANDLERS, cors=False)
     app = Starlette(routes=mounts(dialect), middleware=[Middleware(Addressing)])
     app.state.settings = Settings(_env_file=None, body_bytes_max=100_000)  # type: ignore[call-arg]
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
