@@ -42,7 +42,10 @@ _ITEMS_BY: Final[dict[str, Any]] = {
 _ITEMS_OF_STYLE: Final = (
     select(_product.sku_key, _styles.c.sku_key, _product.attributes, *_ITEM)
     .outerjoin_from(table_of(Product), _styles, _styles.c.id == _product.parent_id)
-    .where(_IS_KEPT, or_(among(_product.sku_key, "keys"), among(_styles.c.sku_key, "keys")))
+    .where(
+        _IS_KEPT,
+        or_(among(_product.sku_key, "keys"), and_(among(_styles.c.sku_key, "keys"), _styles.c.status != "trash")),
+    )
 )
 _NO_VALUE: Final = literal_column("''", Text())
 _PLACES_BY: Final[dict[str, Any]] = {
@@ -57,7 +60,7 @@ async def resolve_items(session: AsyncSession, keys: Collection[ItemKey]) -> dic
     """Every key's item, or why it names none. Products in the trash are not found."""
     found: dict[ItemKey, Item | Refused] = dict.fromkeys(keys, ITEM_NOT_FOUND)
     for kind, statement in _ITEMS_BY.items():
-        spellings = _spellings((key for key in keys if key.kind == kind and not key.attributes), _item_value)
+        spellings = item_spellings(keys, kind)
         for row in await _rows(session, statement, spellings):
             item = Item(*row[1:])
             for key in spellings[row[0]]:
@@ -77,6 +80,11 @@ async def resolve_locations(session: AsyncSession, keys: Collection[LocationKey]
             for key in spellings[row[0]]:
                 found[key] = place
     return found
+
+
+def item_spellings(keys: Iterable[ItemKey], kind: str) -> dict[int | str, list[ItemKey]]:
+    """The keys of a kind, without attributes, by the value that is stored."""
+    return _spellings((key for key in keys if key.kind == kind and not key.attributes), _item_value)
 
 
 def _spellings(keys: Iterable[K], stored: Callable[[K], int | str | None]) -> dict[int | str, list[K]]:
