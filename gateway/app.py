@@ -13,8 +13,9 @@ from starlette.middleware import Middleware
 from gateway import changes, console, graphql, health, request_log, sdl, stopping
 from gateway import settings as settings_module
 from gateway.authentication import Authenticator
+from gateway.budgets import Budgets
 from gateway.cors import Cors
-from gateway.dialects import DIALECTS, PREFIXES
+from gateway.dialects import DIALECTS, WORDPRESS_PREFIXES
 from gateway.dialects.dialect import mounts
 from gateway.dialects.wordpress import Addressing
 from gateway.graphql.admission import Admission
@@ -48,7 +49,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             *health.ROUTES,
             *(mount for dialect in DIALECTS for mount in mounts(dialect)),
         ],
-        middleware=[Middleware(RequestLog), Middleware(Addressing, prefixes=PREFIXES)],
+        middleware=[Middleware(RequestLog), Middleware(Addressing, prefixes=WORDPRESS_PREFIXES)],
         lifespan=_lifespan,
     )
     app.state.settings = settings
@@ -63,7 +64,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
         streams_per_key_max=settings.streams_per_key_max,
     )
     app.state.cors = Cors(database, settings.cors_origins, cache_seconds=settings.key_cache_seconds)
-    app.state.admission = Admission(settings, PersistedOperations(database, settings))
+    app.state.budgets = Budgets(settings.cost_per_minute)
+    app.state.admission = Admission(settings, PersistedOperations(database, settings), app.state.budgets)
     return app
 
 

@@ -15,7 +15,7 @@ from starlette.authentication import AuthCredentials, BaseUser
 from starlette.requests import HTTPConnection
 
 from storage import access
-from storage.access import Credential, Scope
+from storage.access import Credential, Scope, Visibility
 from storage.changes import Origin
 from storage.database import Database
 
@@ -36,6 +36,16 @@ class Principal(BaseUser):
     @property
     def display_name(self) -> str:
         return self.credential.name
+
+    @property
+    def principal(self) -> Principal:
+        """Itself: a dialect's user may be another object, which names its principal by this property."""
+        return self
+
+    @property
+    def sees_exactly(self) -> bool:
+        """Whether it sees quantities as they are."""
+        return self.credential.visibility is Visibility.EXACT
 
     def may(self, scope: Scope) -> bool:
         """Whether the caller holds this scope; `admin` holds them all."""

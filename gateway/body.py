@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any, Final, NoReturn
+
+import orjson
 from starlette.requests import Request
+
+_EXACT_DIGITS_MAX: Final = 18
 
 
 class BodyTooLargeError(Exception):
@@ -25,3 +31,38 @@ async def read_body(request: Request) -> bytes:
             raise BodyTooLargeError(bytes_max)
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+class InvalidJsonError(Exception):
+    """The body is not JSON."""
+
+    def __init__(self) -> None:
+        super().__init__("Request body is not valid JSON")
+
+
+async def read_json(request: Request, *, with_nan: bool = False) -> Any:
+    """The body's value, whatever its content type says. Raises BodyTooLargeError, InvalidJsonError.
+
+    A number like 1e400 is infinite. `with_nan`: so are, or are not a number, the constants `Infinity` and `NaN` that
+    careless encoders write. Fields that ask for a number refuse either by name.
+    """
+    text = await read_body(request)
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        if not with_nan and "infinity" not in str(error):
+            raise InvalidJsonError from None
+    try:
+        value = json.loads(text, parse_int=_integer, parse_constant=float if with_nan else _refuse)
+        orjson.dumps(value)  # refuses the lone surrogates that json.loads lets through
+    except (ValueError, TypeError, RecursionError):
+        raise InvalidJsonError from None
+    return value
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _EXACT_DIGITS_MAX else float(digits)
+
+
+def _refuse(_constant: str) -> NoReturn:
+    raise ValueError("NaN and Infinity are not JSON")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.responses import Response
@@ -16,12 +17,22 @@ from gateway.authentication import Principal
 from storage import access
 from storage.database import Database
 
-_PREFLIGHT: Final = {
-    "Access-Control-Allow-Methods": "GET, HEAD, POST, OPTIONS",
-    "Access-Control-Allow-Headers": "Content-Type, Accept, Authorization, X-API-Key, X-Request-Id, If-None-Match",
-    "Access-Control-Max-Age": "600",
-}
-_EXPOSED: Final = "ETag, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, X-Request-Id"
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What pages of other origins may send, and read of the answer beside its body."""
+
+    methods: str
+    sent: str
+    exposed: str
+
+
+GRAPHQL: Final = Shared(
+    "GET, HEAD, POST, OPTIONS",
+    "Content-Type, Accept, Authorization, X-API-Key, X-Request-Id, If-None-Match",
+    "ETag, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, X-Request-Id",
+)
+_AGE_S_MAX: Final = "600"
 
 
 class Cors:
@@ -52,15 +63,20 @@ class Cors:
         return own is not None and not _among(origin, own)
 
     @staticmethod
-    def headers(origin: str) -> dict[str, str]:
+    def headers(origin: str, shared: Shared = GRAPHQL) -> dict[str, str]:
         """The headers of an answer that a page may read."""
-        return {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": _EXPOSED}
+        return {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": shared.exposed}
 
-    async def preflight(self, origin: str) -> Response:
+    async def preflight(self, origin: str, shared: Shared = GRAPHQL) -> Response:
         """The answer to what a browser asks before it sends a request with a key."""
         headers = {"Vary": "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"}
         if _among(origin, self._everywhere) or _among(origin, await self._of_keys()):
-            headers |= {"Access-Control-Allow-Origin": origin, **_PREFLIGHT}
+            headers |= {
+                "Access-Control-Allow-Origin": origin,
+                "Access-Control-Allow-Methods": shared.methods,
+                "Access-Control-Allow-Headers": shared.sent,
+                "Access-Control-Max-Age": _AGE_S_MAX,
+            }
         return Response(status_code=204, headers=headers)
 
     async def _of_keys(self) -> frozenset[str]:

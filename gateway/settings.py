@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "STOCKGATE_"
 _TEST_PREFIX = f"{PREFIX}TEST_"
+SECRET_LENGTH_MIN: Final = 32
 BUILD_VARIABLES = frozenset({f"{PREFIX}CONSOLE_BUILD"})  # read at installation, see scripts/build_graphiql.py
 
 
@@ -41,6 +44,16 @@ class Settings(BaseSettings):
     public_url: str = Field(
         "", description="Base URL under which clients reach this server; empty: as each request says."
     )
+    trusted_proxies: list[str] = Field(
+        default_factory=list,
+        description='Proxies whose X-Forwarded-Proto and -For count, as JSON: ["10.0.0.5", "10.1.0.0/16"].',
+    )
+    secret_key: SecretStr = Field(
+        SecretStr(""), description="From which consumer secrets are derived, 32 characters or more; empty: from a file."
+    )
+    secret_key_file: str = Field(
+        "", description="The file that holds it otherwise; empty: stockgate.secret, beside an SQLite database."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least severe log lines kept."
     )
@@ -55,7 +68,7 @@ class Settings(BaseSettings):
         100, ge=1, description="Operations that run at once on one WebSocket."
     )
     request_seconds_max: float = Field(
-        30.0, ge=0, le=3600, description="Longest a GraphQL request may take; 0 is without end."
+        30.0, ge=0, le=3600, description="Longest a request may take, CSV exports excepted; 0 is without end."
     )
     query_characters_max: int = Field(50_000, ge=1, description="Longest GraphQL document, in characters.")
     query_tokens_max: int = Field(4000, ge=1, description="Most tokens in a GraphQL document.")
@@ -67,6 +80,9 @@ class Settings(BaseSettings):
     query_cost_max: int = Field(50_000, ge=1, description="Most points that one operation may cost.")
     cost_per_minute: int = Field(
         10_000_000, ge=0, description="Points an API key may spend per minute and process; 0 is unlimited."
+    )
+    rest_request_cost: int = Field(
+        10, ge=0, description="Points that a REST request costs its API key; 0 is nothing, and nothing is told of it."
     )
     persisted_only: Literal["off", "public", "all"] = Field(
         "off", description="Whether public keys, or all, may only run operations that are listed."
@@ -91,6 +107,9 @@ class Settings(BaseSettings):
     mulopimfwc_stock_required: bool = Field(
         default=True, description="Whether every mulopimfwc/v1 item needs `stock`; false accepts price-only items."
     )
+    wc_keys_over_http: Literal["auto", "on", "off"] = Field(
+        "auto", description="Whether wc/v3 takes consumer keys without TLS unsigned; auto: in development mode."
+    )
     csv_exports_max: int = Field(
         4, ge=1, le=1000, description="CSV exports streaming at once; each keeps a database connection while it lasts."
     )
@@ -103,6 +122,25 @@ class Settings(BaseSettings):
         SecretStr(""),
         description="API key that GraphiQL fills in for browsers on this machine; `serve --demo` sets it to its own.",
     )
+
+    @field_validator("secret_key")
+    @classmethod
+    def _is_long_enough(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < SECRET_LENGTH_MIN:
+            raise PydanticCustomError("too_short", f"must have at least {SECRET_LENGTH_MIN} characters")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_addresses(cls, value: list[str]) -> list[str]:
+        for text in value:
+            try:
+                ip_network(text)
+            except ValueError:
+                raise PydanticCustomError(
+                    "no_address", "{text} is neither an address nor a network", {"text": repr(text)}
+                ) from None
+        return value
 
 
 def load() -> Settings:

@@ -151,9 +151,23 @@ async def verify_api_key(session: AsyncSession, token: str) -> Credential | None
     """The credential of a valid API key; None for one that is unknown, revoked or expired."""
     if not is_well_formed(token, API_KEY_PREFIX):
         return None
-    row = (await session.execute(select(ApiKey).where(col(ApiKey.token_hash) == hash_of(token)))).scalar_one_or_none()
-    if row is None or row.revoked_at is not None or (row.expires_at and row.expires_at <= datetime.now(UTC)):
-        return None
+    row = await valid_row(session, hash_of(token))
+    return None if row is None else credential_of(row)
+
+
+async def valid_row(session: AsyncSession, token_hash: str) -> ApiKey | None:
+    """The row of a token's hash; None when there is none, or its key is revoked or expired."""
+    row = (await session.execute(select(ApiKey).where(col(ApiKey.token_hash) == token_hash))).scalar_one_or_none()
+    return row if row is not None and is_valid(row) else None
+
+
+def is_valid(row: ApiKey) -> bool:
+    """Whether a key is neither revoked nor expired."""
+    return row.revoked_at is None and (row.expires_at is None or row.expires_at > datetime.now(UTC))
+
+
+def credential_of(row: ApiKey) -> Credential:
+    """What the bearer of a key may do."""
     locations = None if row.location_ids is None else frozenset(row.location_ids)
     return Credential(
         row.id or 0,
@@ -216,7 +230,7 @@ async def rotate_api_key(session: AsyncSession, key_id: int, *, overlap: timedel
     """
     old = (await session.execute(select(ApiKey).where(col(ApiKey.id) == key_id).with_for_update())).scalar_one_or_none()
     now = datetime.now(UTC)
-    if old is None or old.revoked_at is not None or (old.expires_at is not None and old.expires_at <= now):
+    if old is None or not is_valid(old):
         return None
     issued = await issue_api_key(
         session,

@@ -67,9 +67,12 @@ class ItemKey(NamedTuple):
 
 
 class LocationKey(NamedTuple):
-    """How a caller names a location. `value` is an int for `id` and a str otherwise; slugs compare without case."""
+    """How a caller names a location. `value` is an int for `id` and a str otherwise; slugs compare without case.
 
-    kind: Literal["id", "slug", "code", "default"]
+    `code_or_id` is its code or, of a location that has none, its id written in decimal.
+    """
+
+    kind: Literal["id", "slug", "code", "code_or_id", "default"]
     value: int | str
 
 

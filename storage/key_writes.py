@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage import access, keys
+from storage import access, consumer_pairs, keys
 from storage.access import Credential, Scope, Visibility
 from storage.changes import LocationKey, Refused
 from storage.errors import ErrorCode, InventoryError
@@ -91,6 +91,9 @@ async def rotate(session: AsyncSession, key_id: int, granter: Credential, *, ove
         message = f"The overlap is from 0 to {int(OVERLAP_MAX.total_seconds())} seconds."
         raise InventoryError(ErrorCode.INVALID_VALUE, message, "overlap_seconds")
     previous = await _key(session, key_id, granter)
+    if consumer_pairs.is_pair(previous):
+        message = f"This is a consumer pair of wc/v3, not a token: `stockgate key rotate {key_id}` gives a new one."
+        raise InventoryError(ErrorCode.INVALID_VALUE, message, "id")
     issued = await access.rotate_api_key(session, key_id, overlap=overlap)
     if issued is None:
         raise InventoryError(ErrorCode.KEY_NOT_FOUND, "This API key is not valid any more: create a new one.", "id")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
@@ -52,6 +53,9 @@ _PLACES_BY: Final[dict[str, Any]] = {
     kind: select(column, _location.id, _location.active).where(among(column, "keys"))
     for kind, column in (("id", _location.id), ("slug", _location.slug), ("code", _location.code))
 } | {"default": select(_NO_VALUE, _location.id, _location.active).where(_location.is_default)}
+_PLACES_BY_CODE_OR_ID: Final = select(_location.code, _location.id, _location.active).where(
+    or_(among(_location.code, "keys"), and_(_location.code.is_(None), among(_location.id, "ids")))
+)
 
 ITEM_NOT_FOUND: Final = Refused(ErrorCode.ITEM_NOT_FOUND, "Product not found.", "product")
 
@@ -79,6 +83,21 @@ async def resolve_locations(session: AsyncSession, keys: Collection[LocationKey]
             place = Place(*row[1:])
             for key in spellings[row[0]]:
                 found[key] = place
+    if uncertain := [key for key in keys if key.kind == "code_or_id"]:
+        found.update(await _resolve_codes_or_ids(session, uncertain))
+    return found
+
+
+async def _resolve_codes_or_ids(session: AsyncSession, keys: Collection[LocationKey]) -> dict[LocationKey, Place]:
+    """Keys of which each is a code or, where that is unset, an id: a location of that code comes first."""
+    texts = _spellings(keys, _location_value)
+    ids = [int(text) for text in texts if re.fullmatch("[1-9][0-9]{0,18}", str(text)) and int(text) <= ID_MAX]
+    values = {"keys": json_text(list(texts)), "ids": json_text(ids)}
+    rows = (await session.execute(_PLACES_BY_CODE_OR_ID, values)).all() if texts else ()
+    found: dict[LocationKey, Place] = {}
+    for row in sorted(rows, key=lambda row: row.code is not None):
+        for key in texts[str(row.id) if row.code is None else row.code]:
+            found[key] = Place(row.id, row.active)
     return found
 
 
@@ -116,7 +135,7 @@ def _location_value(key: LocationKey) -> int | str:
             return key.value
         case "slug":
             return str(key.value).lower()
-        case "code" | "default":
+        case "code" | "code_or_id" | "default":
             return str(key.value)
 
 

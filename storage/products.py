@@ -12,6 +12,7 @@ from sqlmodel import col
 
 from storage import filters
 from storage.tables import Product
+from storage.upsert import table_of
 
 
 class ListedProduct(NamedTuple):
@@ -56,3 +57,10 @@ async def page(session: AsyncSession, wanted: ProductFilter, *, page: int, per_p
     )
     rows: Sequence[Any] = (await session.execute(statement)).all()
     return [ListedProduct(*row) for row in rows]
+
+
+async def gtin_text(session: AsyncSession, product_id: int | None) -> str | None:
+    """A product's GTIN as it was given; None when it has none."""
+    columns = table_of(Product).c
+    text: str | None = await session.scalar(select(columns.gtin_text).where(columns.id == product_id))
+    return text

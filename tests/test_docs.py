@@ -131,7 +131,7 @@ def test_every_script_has_its_line() -> None:
 
 
 def _package(dialect: Dialect) -> str:
-    return f"gateway.dialects.{dialect.name.replace('/', '_')}"
+    return f"gateway.dialects.{re.sub('[/-]', '_', dialect.name)}"
 
 
 @pytest.mark.parametrize(

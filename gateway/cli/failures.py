@@ -18,6 +18,7 @@ def explain(error: Exception) -> Sequence[str] | None:
     from pydantic import ValidationError
     from pydantic_settings import SettingsError
 
+    from gateway.server_secret import ServerSecretError
     from gateway.settings import UnknownSettingError
     from storage.catalog_document import CatalogError
     from storage.errors import StorageUnavailableError
@@ -33,7 +34,7 @@ def explain(error: Exception) -> Sequence[str] | None:
             return [f"{_variable(str(error).split(chr(34))[1])}: not valid JSON."]
         case CatalogError():
             return [str(problem) for problem in error.problems]
-        case StorageUnavailableError() | UnknownSettingError():
+        case StorageUnavailableError() | UnknownSettingError() | ServerSecretError():
             return [str(error)]
     return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:  # imported when a command runs, so that --help is quick
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from storage.access import Issued, Visibility
+    from storage.consumer_pairs import IssuedPair
     from storage.key_settings import KeySettings
     from storage.tables import ApiKey
 
@@ -83,13 +85,18 @@ def create_key(
     cost_per_minute: Annotated[
         int | None, typer.Option(help="Its budget of query cost. The server's without it.")
     ] = None,
+    wc: Annotated[
+        bool,
+        typer.Option("--wc", help="Make it a consumer pair, ck_… and cs_…, for clients of the WooCommerce REST API."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Create an API key and show it, this once: only its hash is kept.
 
     Send it as `X-API-Key` or as `Authorization: Bearer`. A key with only the scope `storefront` may be in a web page.
+    With --wc it is a consumer pair, which opens `wc/v3` and nothing else.
     """
-    from storage import access
+    from storage import access, consumer_pairs
     from storage.access import Scope
     from storage.key_settings import KeySettings
 
@@ -104,13 +111,19 @@ def create_key(
         cost_per_minute=cost_per_minute,
     )
     _check(asked)
+    if wc:
+        _check_pair(asked)
 
-    async def issue(session: AsyncSession) -> Issued:
+    async def issue(session: AsyncSession) -> Issued | IssuedPair:
+        location_ids = await _location_ids(session, location) if location else None
+        if wc:
+            asked_there = replace(asked, location_ids=location_ids)
+            return await consumer_pairs.issue(session, asked_there, _server_secret())
         return await access.issue_api_key(
             session,
             asked.name,
             asked.scopes,
-            location_ids=await _location_ids(session, location) if location else None,
+            location_ids=location_ids,
             expires_at=asked.expires_at,
             visibility=asked.visibility,
             cap=asked.cap,
@@ -118,11 +131,21 @@ def create_key(
             cost_per_minute=asked.cost_per_minute,
         )
 
-    issued = with_database(lambda database: database.transact(issue))
-    if as_json:
-        typer.echo(json.dumps({"id": issued.id, "token": issued.token}))
+    _show(with_database(lambda database: database.transact(issue)), as_json=as_json)
+
+
+def _show(issued: Issued | IssuedPair, instead: str = "", *, as_json: bool) -> None:
+    """Print a new key or pair."""
+    from storage.consumer_pairs import IssuedPair
+
+    if isinstance(issued, IssuedPair):
+        kind, told = "Consumer pair", {"consumer_key": issued.consumer_key, "consumer_secret": issued.consumer_secret}
     else:
-        typer.echo(f"API key {issued.id}, shown this once:\n{issued.token}")
+        kind, told = "API key", {"token": issued.token}
+    if as_json:
+        typer.echo(json.dumps({"id": issued.id, **told}))
+    else:
+        typer.echo("\n".join([f"{kind} {issued.id}{instead}, shown this once:", *told.values()]))
 
 
 def list_keys(*, as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list instead.")] = False) -> None:
@@ -148,22 +171,23 @@ def rotate_key(
     as_json: AsJson = False,
 ) -> None:
     """Create a key with the settings of another, which ends after the overlap, and show it, this once."""
-    from storage import access
+    from storage import access, consumer_pairs
+    from storage.tables import ApiKey
 
     span = _span(overlap) if overlap != "0" else timedelta()
     if span is None:
         raise CommandError(f"--overlap {overlap!r} is no span: 90m, 12h, 30d, 4w, or 0.")
 
-    async def rotate(session: AsyncSession) -> Issued | None:
+    async def rotate(session: AsyncSession) -> Issued | IssuedPair | None:
+        row = await session.get(ApiKey, key_id)
+        if row is not None and consumer_pairs.is_pair(row):
+            return await consumer_pairs.rotate(session, key_id, _server_secret(), overlap=span)
         return await access.rotate_api_key(session, key_id, overlap=span)
 
     issued = with_database(lambda database: database.transact(rotate))
     if issued is None:
         raise CommandError(f"There is no API key {key_id} that is still valid. `stockgate key list` shows which are.")
-    if as_json:
-        typer.echo(json.dumps({"id": issued.id, "token": issued.token}))
-    else:
-        typer.echo(f"API key {issued.id} instead of {key_id}, shown this once:\n{issued.token}")
+    _show(issued, f" instead of {key_id}", as_json=as_json)
 
 
 def revoke_key(key_id: Annotated[int, typer.Argument(metavar="ID", help="As `stockgate key list` shows it.")]) -> None:
@@ -234,6 +258,31 @@ def _check(asked: KeySettings) -> None:
         raise CommandError(*refused)
 
 
+def _check_pair(asked: KeySettings) -> None:
+    """Raises CommandError for what no consumer pair can be: one that customers may see, or that sees no quantities."""
+    from storage.access import Scope, Visibility
+
+    refused = []
+    if Scope.STOREFRONT in asked.scopes:
+        refused.append(
+            "--scope storefront: It is for web pages, where a consumer secret would be none. Leave out --wc."
+        )
+    if asked.visibility not in {None, Visibility.EXACT}:
+        refused.append("--visibility: Clients of wc/v3 read quantities as they are. Leave it out.")
+    if asked.origins:
+        refused.append("--origin: A consumer secret has no place in a web page. Leave it out.")
+    if refused:
+        raise CommandError(*refused)
+
+
+def _server_secret() -> str:
+    """From which consumer secrets are derived; made if there is none yet."""
+    from gateway import settings
+    from gateway.server_secret import ServerSecret
+
+    return ServerSecret(settings.load()).value_or_new()
+
+
 def _option(field: str | None, asked: KeySettings) -> str:
     """The option that sets a field of KeySettings, with its value where there may be several."""
     name, _, rest = (field or "").partition("[")
@@ -247,7 +296,7 @@ def _span(text: str) -> timedelta | None:
     return None if span is None else timedelta(**{_UNITS[span[2]]: int(span[1])})
 
 
-async def _location_ids(session: AsyncSession, slugs: Sequence[str]) -> list[int]:
+async def _location_ids(session: AsyncSession, slugs: Sequence[str]) -> tuple[int, ...]:
     from storage import keys
     from storage.changes import LocationKey
 
@@ -255,14 +304,14 @@ async def _location_ids(session: AsyncSession, slugs: Sequence[str]) -> list[int
     found = await keys.resolve_locations(session, set(asked.values()))
     if unknown := [slug for slug, key in asked.items() if key not in found]:
         raise CommandError(*(f"There is no location {slug!r}." for slug in unknown))
-    return sorted({found[key].id for key in asked.values()})
+    return tuple(sorted({found[key].id for key in asked.values()}))
 
 
 def _row(key: ApiKey) -> tuple[str, ...]:
     places = "all" if key.location_ids is None else ", ".join(map(str, key.location_ids))
     return (
         str(key.id),
-        f"{key.hint}…",
+        key.hint if key.secret_hash else f"{key.hint}…",
         key.name,
         ", ".join(key.scopes),
         places,
@@ -279,9 +328,12 @@ def _object(key: ApiKey) -> dict[str, Any]:
     times = ("created_at", "expires_at", "revoked_at", "last_used_at")
     plain = ("id", "name", "hint", "scopes", "location_ids", "visibility", "cap", "origins", "cost_per_minute")
     told = {name: getattr(key, name) for name in times}
-    return {name: getattr(key, name) for name in plain} | {
-        name: time and time.astimezone(UTC).isoformat() for name, time in told.items()
-    }
+    kind = {"kind": "consumer pair" if key.secret_hash else "token"}
+    return (
+        {name: getattr(key, name) for name in plain}
+        | kind
+        | {name: time and time.astimezone(UTC).isoformat() for name, time in told.items()}
+    )
 
 
 def _state(key: ApiKey) -> str:

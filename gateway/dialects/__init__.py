@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from gateway.dialects import mulopimfwc_v1, wordpress
+from gateway.dialects import inventory_update, mulopimfwc_v1, wordpress
 from gateway.dialects.dialect import Dialect
 
 DIALECTS: Sequence[Dialect] = (
+    inventory_update.DIALECT,
     mulopimfwc_v1.DIALECT,
     wordpress.root([mulopimfwc_v1.NAMESPACE]),  # last: it answers for the rest of /wp-json
 )
 
-PREFIXES: Sequence[str] = tuple(prefix for dialect in DIALECTS for prefix in dialect.prefixes)
-"""Every path below which a dialect answers."""
+WORDPRESS_PREFIXES: Sequence[str] = tuple(mulopimfwc_v1.DIALECT.prefixes)
+"""The paths below which addresses are read as WordPress reads them."""

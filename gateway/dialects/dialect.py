@@ -4,24 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from starlette.authentication import AuthenticationBackend
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Mount
+
+from gateway.body import BodyTooLargeError
+from gateway.budgets import RateLimitedError
+from gateway.dialects.admission import Admission, BudgetHeaders
+from gateway.dialects.cross_origin import CrossOrigin
+from gateway.dialects.extra_headers import InvalidHeaderError
+from storage.errors import DeadlineExceededError, InventoryError, StorageUnavailableError
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """A REST wire format we serve. `name` is the origin recorded in every ledger entry it causes."""
+    """A REST wire format we serve. `name` is the origin recorded in every ledger entry it causes.
+
+    `handlers` answer what is raised below, each in the dialect's own shape: at least the ANSWERED. `cors` says whether
+    pages of other origins are answered as everywhere else here; WordPress has a way of its own.
+    """
 
     name: str
     prefixes: Sequence[str]
     routes: Sequence[BaseRoute]
     credentials: AuthenticationBackend
     handlers: Mapping[Any, Any]
+    cors: bool = True
+
+
+ANSWERED: Final = (
+    HTTPException,  # no such path, not with this method, or a key that is not for this page
+    BodyTooLargeError,
+    InvalidHeaderError,
+    InventoryError,
+    RateLimitedError,
+    StorageUnavailableError,
+    DeadlineExceededError,
+    ClientDisconnect,
+    Exception,
+)
+"""What may be raised in any dialect."""
 
 
 def mounts(dialect: Dialect) -> list[Mount]:
@@ -31,8 +59,11 @@ def mounts(dialect: Dialect) -> list[Mount]:
             prefix,
             routes=dialect.routes,
             middleware=[
-                Middleware(ExceptionMiddleware, handlers=dialect.handlers),  # outermost: it answers for all below
+                Middleware(BudgetHeaders),
+                *([Middleware(CrossOrigin)] if dialect.cors else []),
+                Middleware(ExceptionMiddleware, handlers=dialect.handlers),  # it answers for all below
                 Middleware(AuthenticationMiddleware, backend=dialect.credentials),
+                Middleware(Admission),
             ],
         )
         for prefix in dialect.prefixes

@@ -10,10 +10,10 @@ from graphql import GraphQLError
 from starlette.applications import Starlette
 
 from gateway.authentication import Principal
+from gateway.budgets import Budgets, Purse, RateLimitedError
 from gateway.graphql import callers
-from gateway.graphql.budgets import Budgets, Purse
 from gateway.graphql.persisted import PersistedOperations
-from gateway.graphql.refusals import FORBIDDEN, RefusedError
+from gateway.graphql.refusals import FORBIDDEN, RATE_LIMITED, RefusedError
 from gateway.graphql.requests import Asked
 from gateway.settings import Settings
 from schema import operations
@@ -44,10 +44,10 @@ class Admitted:
 class Admission:
     """Admits operations as the settings say. One for an application."""
 
-    def __init__(self, settings: Settings, persisted: PersistedOperations) -> None:
+    def __init__(self, settings: Settings, persisted: PersistedOperations, budgets: Budgets) -> None:
         self._settings = settings
         self._persisted = persisted
-        self._budgets = Budgets(settings.cost_per_minute)
+        self._budgets = budgets
         self.limits = limits_of(settings)
 
     async def admit(self, principal: Principal, asked: Asked) -> Admitted | Sequence[GraphQLError]:
@@ -83,8 +83,12 @@ class Admission:
 
     async def charge(self, principal: Principal, points: int) -> Purse | None:
         """Take points from the budget of a key. Raises RefusedError when it has not so many left."""
-        credential = principal.credential
-        return await self._budgets.charge(credential.id, points, credential.cost_per_minute)
+        try:
+            return await self._budgets.charge(principal, points)
+        except RateLimitedError as error:
+            figures = {"requested": error.requested, "limit": error.limit, "remaining": error.remaining}
+            told = {"retryAfter": error.retry_after_s, **figures}
+            raise RefusedError(429, RATE_LIMITED, str(error), error.headers, told) from None
 
 
 def admission_of(app: Starlette) -> Admission:

@@ -23,7 +23,7 @@ class ApiKey:
     location_ids: strawberry.Private[list[int] | None]
     database_id: int = strawberry.field(description="Its number, as `stockgate key list` shows it.")
     name: str = strawberry.field(description="Who it is for.")
-    hint: str = strawberry.field(description="How its token begins.")
+    hint: str = strawberry.field(description="How its token begins; `…` and how it ends, of a consumer pair of wc/v3.")
     scopes: list[ApiKeyScope] = strawberry.field(description="What it may do.")
     everywhere: bool = strawberry.field(description="Whether it is limited to no locations.")
     visibility: ApiKeyVisibility = strawberry.field(description="How exactly it sees quantities.")

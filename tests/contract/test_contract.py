@@ -7,16 +7,39 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from storage.database import Database
 from storage.errors import ErrorCode
+from storage.tables import Product
+from storage.upsert import table_of
 from tests.contract.clients.client import Client
 from tests.contract.clients.graphql import GraphqlClient
+from tests.contract.clients.inventory_update import InventoryUpdateClient, upc_of
 from tests.contract.clients.mulopimfwc_v1 import MulopimfwcV1Client
 
-CLIENTS: tuple[Callable[[httpx.AsyncClient, str], Client], ...] = (MulopimfwcV1Client, GraphqlClient)
+CLIENTS: tuple[Callable[[httpx.AsyncClient, str], Client], ...] = (
+    MulopimfwcV1Client,
+    GraphqlClient,
+    InventoryUpdateClient,
+)
 HERE = "location-1"
+
+
+@pytest.fixture
+async def catalogue(catalogue: Database) -> Database:
+    """The small catalogue, and each product has a UPC."""
+
+    async def give(session: Any) -> None:
+        products = table_of(Product)
+        for id_ in range(1, 6):
+            upc = upc_of(f"SKU-{id_}")
+            await session.execute(
+                update(products).where(products.c.id == id_).values(gtin=upc.zfill(14), gtin_text=upc)
+            )
+
+    await catalogue.transact(give)
+    return catalogue
 
 
 @pytest.fixture

@@ -163,6 +163,36 @@ async def test_a_key_is_rotated_with_its_settings(everywhere: Everywhere) -> Non
     assert "--overlap 'soon' is no span" in (await everywhere("key", "rotate", "1", "--overlap", "soon")).err
 
 
+async def test_a_consumer_pair_is_created_listed_rotated_and_revoked(
+    everywhere: Everywhere, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("STOCKGATE_SECRET_KEY_FILE", str(tmp_path / "stockgate.secret"))
+    asked = ("key", "create", "--wc", "--name", "ERP", "--scope", "read", "--scope", "write")
+    printed = (await everywhere(*asked)).out
+    assert re.fullmatch(r"Consumer pair 1, shown this once:\nck_[0-9a-f]{40}\ncs_[0-9a-f]{40}\n", printed)
+    created = json.loads((await everywhere(*asked, "--expires", "30d", "--json")).out)
+    assert list(created) == ["id", "consumer_key", "consumer_secret"]
+    assert (tmp_path / "stockgate.secret").stat().st_mode & 0o777 == 0o600
+    assert f" …{created['consumer_key'][-7:]} " in (await everywhere("key", "list")).out
+    rotated = json.loads((await everywhere("key", "rotate", "2", "--overlap", "0", "--json")).out)
+    assert list(rotated) == ["id", "consumer_key", "consumer_secret"]
+    assert (await everywhere("key", "revoke", "3")).code == 0
+    listed = json.loads((await everywhere("key", "list", "--json")).out)
+    assert [(key["kind"], key["revoked_at"] is None) for key in listed] == [
+        ("consumer pair", True), ("consumer pair", False), ("consumer pair", False)
+    ]  # fmt: skip
+    assert listed[1]["hint"] == f"…{created['consumer_key'][-7:]}"
+    assert not {"consumer_key", "consumer_secret", "token_hash", "secret_hash"} & listed[1].keys()
+
+
+def test_a_consumer_pair_that_could_not_work_is_refused(stockgate: Stockgate, tmp_path: Path) -> None:
+    asked = ("key", "create", "--wc", "--name", "ERP", "--scope", "storefront", "--origin", "https://shop.example")
+    done = stockgate(*asked, "--visibility", "band")
+    assert (done.code, done.out) == (1, "")
+    assert re.findall(r"stockgate: (--[a-z]+)", done.err) == ["--scope", "--visibility", "--origin"]
+    assert not (tmp_path / "stockgate.secret").exists()
+
+
 def test_a_key_that_does_not_exist_cannot_be_revoked(stockgate: Stockgate) -> None:
     done = stockgate("key", "revoke", "7")
     assert (done.code, done.err) == (

@@ -8,8 +8,10 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from storage.access import hash_of
+from storage import consumer_pairs
+from storage.access import Scope, hash_of
 from storage.database import Database
+from storage.key_settings import KeySettings
 from tests.conftest import Keys
 from tests.gateway.test_graphql_scopes import WRITE, needs
 
@@ -101,6 +103,17 @@ async def test_a_rotated_key_works_beside_the_old_one_or_instead(ask: Asker) -> 
     assert (await ask(ROTATE, id=number))["userErrors"] == [{"code": "KEY_NOT_FOUND", "field": "id"}]
     too_long = await ask(ROTATE, id=rotated["apiKey"]["databaseId"], overlapSeconds=10**7)
     assert too_long["userErrors"] == [{"code": "INVALID_VALUE", "field": "overlapSeconds"}]
+
+
+async def test_a_consumer_pair_is_ended_here_and_rotated_where_its_secret_can_be_made(
+    ask: Asker, catalogue: Database
+) -> None:
+    pair = await catalogue.transact(consumer_pairs.issue, KeySettings("ERP", (Scope.READ,)), "k" * 32)
+    rotated = await ask(ROTATE, id=pair.id)
+    assert (rotated["token"], rotated["userErrors"]) == (None, [{"code": "INVALID_VALUE", "field": "id"}])
+    ended = (await ask(REVOKE, id=pair.id))["apiKey"]
+    assert (ended["hint"], ended["revokedAt"] is None) == (f"…{pair.consumer_key[-7:]}", False)
+    assert await catalogue.read(consumer_pairs.verify, pair.consumer_key) is None
 
 
 async def test_a_limited_admin_neither_grants_nor_takes_over_what_it_has_not(ask: Asker, issue_key: Keys) -> None:

@@ -123,6 +123,14 @@ async def test_a_location_is_named_by_id_slug_or_code(shop: Database) -> None:
         ("slug", ""): None,
         ("slug", "a\0"): None,
         ("code", "\ud83d"): None,
+        ("code_or_id", "LV-1"): Place(8),
+        ("code_or_id", "8"): None,  # it has a code
+        ("code_or_id", "2"): Place(2),
+        ("code_or_id", "02"): None,
+        ("code_or_id", "0"): None,
+        ("code_or_id", "3"): Place(3, active=False),
+        ("code_or_id", str(2**64)): None,
+        ("code_or_id", "\0"): None,
     }
     found = await shop.read(keys.resolve_locations, [LocationKey(*key) for key in places])
     assert {key: found.get(LocationKey(*key)) for key in places} == places

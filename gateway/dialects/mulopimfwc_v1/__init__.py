@@ -6,7 +6,7 @@ from starlette.middleware import Middleware
 
 from gateway.dialects.dialect import Dialect
 from gateway.dialects.mulopimfwc_v1 import handlers, reads
-from gateway.dialects.mulopimfwc_v1.credentials import Credentials, may_deliver, may_read, may_write
+from gateway.dialects.mulopimfwc_v1.credentials import Credentials, may_deliver, may_read, may_read_stock, may_write
 from gateway.dialects.mulopimfwc_v1.errors import HANDLERS
 from gateway.dialects.mulopimfwc_v1.webhook_log import WebhookLog
 from gateway.dialects.wordpress import Endpoint, Namespace, Resource, routes
@@ -16,7 +16,7 @@ NAMESPACE: Final = Namespace(
     [
         Resource("/inventory/bulk-sync", {"POST": Endpoint(handlers.bulk_sync, may_write)}),
         Resource("/inventory/update", {"POST": Endpoint(handlers.update, may_write)}),
-        Resource("/inventory/export", {"GET": Endpoint(reads.export, may_read)}),
+        Resource("/inventory/export", {"GET": Endpoint(reads.export, may_read_stock)}),
         Resource(
             "/webhook/inventory-update",
             {"POST": Endpoint(handlers.webhook, may_deliver)},
@@ -33,4 +33,5 @@ DIALECT: Final = Dialect(
     routes=routes(NAMESPACE),
     credentials=Credentials(),
     handlers=HANDLERS,
+    cors=False,
 )

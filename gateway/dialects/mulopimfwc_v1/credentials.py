@@ -25,12 +25,16 @@ class Caller(BaseUser):
 
     @property
     def is_authenticated(self) -> bool:
-        return self.api_key is not None or self.webhook is not None
+        return self.principal is not None
+
+    @property
+    def principal(self) -> Principal | None:
+        """Who pays for the request."""
+        return self.api_key or self.webhook
 
     @property
     def display_name(self) -> str:
-        principal = self.api_key or self.webhook
-        return "" if principal is None else principal.display_name
+        return "" if self.principal is None else self.principal.display_name
 
 
 class Credentials(AuthenticationBackend):
@@ -68,6 +72,17 @@ def caller_of(request: Request) -> Caller:
 def may_read(request: Request) -> RestError | None:
     """The permission of the GET routes: an API key with read scope."""
     return _may(request, Scope.READ)
+
+
+def may_read_stock(request: Request) -> RestError | None:
+    """The permission of the export: an API key with read scope, which sees quantities as they are."""
+    return may_read(request) or sees_stock(request)
+
+
+def sees_stock(request: Request) -> RestError | None:
+    """Why stock is not told to the caller, or nothing."""
+    principal = caller_of(request).api_key
+    return errors.hidden() if principal is not None and not principal.sees_exactly else None
 
 
 def may_write(request: Request) -> RestError | None:

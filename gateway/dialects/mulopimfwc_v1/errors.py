@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.dialects import wordpress
+from gateway.dialects.admission import HIDDEN
 from gateway.dialects.wordpress import RestError
 from gateway.dialects.wordpress.conventions import respond
 from gateway.settings import Settings
@@ -84,8 +85,11 @@ def sentence(refused: Refused) -> str:
     return RENDERED[refused.code].message or refused.message
 
 
-def failure(code: str, refused: Refused, settings: Settings) -> RestError:
-    """One refused item as an answer. `code` is the route's: update_failed or webhook_failed."""
+def failure(code: str, refused: Refused, settings: Settings, *, exactly: bool = False) -> RestError:
+    """One refused item as an answer. `code` is the route's: update_failed or webhook_failed.
+
+    `exactly` says whether the caller may be told quantities.
+    """
     rendered = RENDERED[refused.code]
     status = rendered.status
     if settings.mulopimfwc_statuses == "plugin" and rendered.plugin_status is not None:
@@ -93,7 +97,8 @@ def failure(code: str, refused: Refused, settings: Settings) -> RestError:
     data: dict[str, Any] = {"error": rendered.code}
     headers: dict[str, str] = {}
     if refused.code is ErrorCode.STALE_QUANTITY and refused.current_version is not None:
-        data |= {"current_stock": refused.current_quantity, "current_version": refused.current_version}
+        data |= {"current_stock": refused.current_quantity} if exactly else {}
+        data |= {"current_version": refused.current_version}
         headers = {"ETag": f'"{refused.current_version}"'}
     return RestError(status, code, rendered.message or refused.message, headers=headers, **data)
 
@@ -116,6 +121,11 @@ def unauthenticated(settings: Settings) -> RestError:
 def insufficient_permissions(scope: Scope) -> RestError:
     """A valid API key, but not for this."""
     return RestError(403, "rest_forbidden", f"Insufficient permissions: this API key does not have the {scope} scope.")
+
+
+def hidden() -> RestError:
+    """A valid API key, but one that does not see stock as it is."""
+    return RestError(403, "rest_forbidden", HIDDEN)
 
 
 def invalid_webhook_secret(settings: Settings) -> RestError:

@@ -99,7 +99,7 @@ async def _update(request: RestRequest, group: ChangeGroup, extra: ExtraHeaders,
         applied = await _apply(request, group, extra)
     except GroupRejectedError as error:
         refused = error.outcomes[0].error or Refused(error.code, error.message)
-        raise errors.failure(code, refused, request.settings) from None
+        raise errors.failure(code, refused, request.settings, exactly=_sees_exactly(request)) from None
     except InventoryError as error:
         raise errors.failure(code, Refused(error.code, error.message, error.field), request.settings) from None
     outcome = applied.outcomes[0]
@@ -113,6 +113,11 @@ async def _apply(request: RestRequest, group: ChangeGroup, extra: ExtraHeaders) 
 
 def _headers(applied: Applied, extra: ExtraHeaders, version: int | None = None) -> dict[str, str]:
     return changed_headers(group_id=applied.group_id, replayed=applied.replayed, dry_run=extra.dry_run, etag=version)
+
+
+def _sees_exactly(request: RestRequest) -> bool:
+    principal = caller_of(request.http).principal
+    return principal is not None and principal.sees_exactly
 
 
 def _writer(request: RestRequest) -> Principal | None:

@@ -14,11 +14,11 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from gateway.dialects.mulopimfwc_v1 import csv_rows, requests, responses
-from gateway.dialects.mulopimfwc_v1.credentials import caller_of
+from gateway.dialects.mulopimfwc_v1.credentials import caller_of, sees_stock
 from gateway.dialects.mulopimfwc_v1.items import slug_of
 from gateway.dialects.mulopimfwc_v1.requests import Export, Paging
 from gateway.dialects.wordpress import Answer, RestError, RestRequest
-from storage import locations, products, stock_levels
+from storage import deadline, locations, products, stock_levels
 from storage.locations import ListedLocation
 from storage.products import ProductFilter
 from storage.stock_levels import NEVER_STOCKED, StockedItem, StockFilter
@@ -38,6 +38,8 @@ async def list_products(request: RestRequest) -> Answer:
     """GET /products: a page, newest first, with each one's inventory on request."""
     paging, wanted = Paging.of(request), requests.products(request)
     if request.flag("inventory"):
+        if refusal := sees_stock(request.http):
+            raise refusal
         data = await request.database.read(_products_with_inventory, wanted, paging, _within(request))
     else:
         found = await request.database.read(products.page, wanted, page=paging.page, per_page=paging.per_page)
@@ -108,7 +110,8 @@ def _rows(
 async def _download(request: RestRequest, wanted: Export) -> Response:
     """The file. Whether there is anything in it is found out first: 404 cannot follow a 200."""
     chunks = _chunks(request, wanted)
-    first = await anext(chunks, None)
+    with deadline.within(0):  # the file takes as long as its client
+        first = await anext(chunks, None)
     if first is None:
         raise RestError(404, "no_data", "No data to export.")
     now = datetime.now(UTC)

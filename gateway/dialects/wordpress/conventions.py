@@ -9,14 +9,13 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.dialects.extra_headers import ANSWER, REQUEST
 from gateway.dialects.wordpress.answers import Answer, RestError, encode
 
 _ALLOW_HEADERS: Final = "Authorization, X-WP-Nonce, Content-Disposition, Content-MD5, Content-Type"
-_OUR_ALLOW_HEADERS: Final = (
-    "X-API-Key, X-Webhook-Secret, Idempotency-Key, X-Delivery-Id, If-Match, Prefer, X-Dry-Run, X-Request-Id"
-)
+_OUR_ALLOW_HEADERS: Final = ", ".join(["X-API-Key", "X-Webhook-Secret", "X-Delivery-Id", "Prefer", *REQUEST])
 _EXPOSE_HEADERS: Final = "X-WP-Total, X-WP-TotalPages, Link"
-_OUR_EXPOSE_HEADERS: Final = "ETag, Idempotent-Replayed, Preference-Applied, X-Request-Id, X-Stock-Change-Group"
+_OUR_EXPOSE_HEADERS: Final = ", ".join(["Preference-Applied", *ANSWER])
 _UNCACHED: Final = {
     "Expires": "Wed, 11 Jan 1984 05:00:00 GMT",
     "Cache-Control": "no-cache, must-revalidate, max-age=0, no-store, private",

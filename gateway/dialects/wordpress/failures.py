@@ -10,11 +10,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from gateway.body import BodyTooLargeError
+from gateway.budgets import RateLimitedError
 from gateway.dialects.extra_headers import InvalidHeaderError
 from gateway.dialects.wordpress.answers import Answer, RestError, no_route
 from gateway.dialects.wordpress.conventions import respond
 from gateway.request_log import request_id_of
-from storage.errors import StorageUnavailableError
+from storage.errors import DeadlineExceededError, StorageUnavailableError
 
 RETRY_AFTER_S: Final = 2
 log = structlog.get_logger("stockgate.wordpress")
@@ -23,7 +25,8 @@ log = structlog.get_logger("stockgate.wordpress")
 async def _no_route(request: Request, error: Exception) -> Response:
     """The router found nothing: 404 also for a wrong method. OPTIONS of an unknown path is an empty description."""
     if isinstance(error, HTTPException) and error.status_code not in {404, 405}:
-        return respond(request, RestError(error.status_code, "rest_error", error.detail).answer)
+        code = "rest_forbidden" if error.status_code == 403 else "rest_error"
+        return respond(request, RestError(error.status_code, code, error.detail).answer)
     return respond(request, Answer([]) if request.method == "OPTIONS" else no_route().answer)
 
 
@@ -34,6 +37,23 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _invalid_header(request: Request, error: Exception) -> Response:
     return respond(request, RestError(400, "invalid_header", str(error)).answer)
+
+
+async def _too_large(request: Request, error: Exception) -> Response:
+    return respond(request, RestError(413, "rest_request_too_large", str(error)).answer)
+
+
+async def _rate_limited(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RateLimitedError)  # noqa: S101 (for the type checker)
+    refused = RestError(
+        429, "rate_limited", str(error), headers=error.headers, limit=error.limit, remaining=error.remaining
+    )
+    return respond(request, refused.answer)
+
+
+async def _too_late(request: Request, error: Exception) -> Response:
+    log.warning("deadline exceeded", request_id=request_id_of(request.scope), reason=str(error))
+    return respond(request, RestError(504, "deadline_exceeded", str(error)).answer)
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
@@ -61,8 +81,11 @@ async def _gone(_request: Request, _error: Exception) -> Response:
 HANDLERS: Final[Mapping[Any, Any]] = {
     HTTPException: _no_route,
     RestError: _refused,
+    BodyTooLargeError: _too_large,
     InvalidHeaderError: _invalid_header,
+    RateLimitedError: _rate_limited,
     ClientDisconnect: _gone,
     StorageUnavailableError: _unavailable,
+    DeadlineExceededError: _too_late,
     Exception: _broken,
 }

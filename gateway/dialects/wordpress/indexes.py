@@ -48,4 +48,4 @@ def root(namespaces: Sequence[Namespace]) -> Dialect:
         )
 
     resource = Resource("", {"GET": Endpoint(index, anyone)})
-    return Dialect("wordpress", ["/wp-json"], [route("", resource)], _Anonymous(), HANDLERS)
+    return Dialect("wordpress", ["/wp-json"], [route("", resource)], _Anonymous(), HANDLERS, cors=False)

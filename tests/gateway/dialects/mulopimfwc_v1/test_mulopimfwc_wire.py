@@ -111,4 +111,6 @@ async def test_exchanges_are_byte_for_byte(client: httpx.AsyncClient, shop: Shop
         received = dict(response.headers)
         assert int(received.pop("content-length")) == len(expected.encode()), exchange
         assert len(received.pop("x-request-id")) == 32
+        budget = [int(received.pop(f"ratelimit-{name}")) for name in ("limit", "remaining", "reset") if keyed]
+        assert not budget or budget[0] == 10_000_000 > budget[1] > 0 < budget[2] <= 60, exchange
         assert received == ALWAYS | headers, exchange

@@ -12,10 +12,24 @@ from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import FixedWindowRateLimiter
 
-from gateway.graphql.refusals import RATE_LIMITED, RefusedError
+from gateway.authentication import Principal
 
 _PURSES_MAX: Final = 10_000
 _PORTIONS: Final = 1000
+
+
+class RateLimitedError(Exception):
+    """A key's minute has not so many points left. `headers` say when to come back."""
+
+    def __init__(self, purse: Purse, points: int) -> None:
+        self.retry_after_s = wait = max(math.ceil(purse.resets_at - time.time()), 1)
+        self.requested, self.limit, self.remaining = points, purse.limit, purse.remaining
+        self.headers = {**purse.headers(), "Retry-After": str(wait)}
+        if points > purse.limit:
+            limit = f"this key may spend {purse.limit} in a minute"
+            super().__init__(f"This request costs {points} points, and {limit}. Ask for less.")
+        else:
+            super().__init__(f"This key has spent its {purse.limit} points of this minute. Try again in {wait} s.")
 
 
 @dataclass(slots=True)
@@ -59,14 +73,16 @@ class Budgets:
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
         self._purses: OrderedDict[tuple[int, int], Purse] = OrderedDict()
 
-    async def charge(self, key_id: int, points: int, per_minute: int | None = None) -> Purse | None:
+    async def charge(self, principal: Principal, points: int) -> Purse | None:
         """Spend points of a key, which may have a limit of its own; None when it is without limit.
 
-        Raises RefusedError when the minute has not so many left.
+        Raises RateLimitedError when the minute has not so many left.
         """
-        limit = self._per_minute if per_minute is None else per_minute
+        credential = principal.credential
+        limit = self._per_minute if credential.cost_per_minute is None else credential.cost_per_minute
         if not limit:
             return None
+        key_id = -credential.id if principal.is_webhook else credential.id  # secrets are numbered apart
         purse = self._purses.get((key_id, limit)) or self._open(key_id, limit)
         if purse.drawn < points or time.time() >= purse.resets_at:
             await self._draw(purse, str(key_id), points)
@@ -87,20 +103,9 @@ class Budgets:
         needed = points - purse.drawn
         if needed > stats.remaining:
             purse.left = stats.remaining
-            raise _exhausted(purse, points)
+            raise RateLimitedError(purse, points)
         taken = min(max(needed, purse.limit // _PORTIONS), stats.remaining)
         await self._limiter.hit(purse.item, key, cost=taken)
         stats = await self._limiter.get_window_stats(purse.item, key)
         purse.drawn += taken
         purse.left, purse.resets_at = stats.remaining, stats.reset_time
-
-
-def _exhausted(purse: Purse, points: int) -> RefusedError:
-    wait = max(math.ceil(purse.resets_at - time.time()), 1)
-    if points > purse.limit:
-        message = f"This request costs {points} points, and this key may spend {purse.limit} in a minute. Ask for less."
-    else:
-        message = f"This key has spent its {purse.limit} points of this minute. Try again in {wait} s."
-    headers = {**purse.headers(), "Retry-After": str(wait)}
-    told = {"retryAfter": wait, "requested": points, "limit": purse.limit, "remaining": purse.remaining}
-    return RefusedError(429, RATE_LIMITED, message, headers, told)
