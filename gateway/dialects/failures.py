@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from gateway.body import BodyTooLargeError, InvalidJsonError
+from gateway.budgets import RateLimitedError
 from gateway.dialects.extra_headers import InvalidHeaderError
 from gateway.request_log import request_id_of
 from storage.errors import DeadlineExceededError, InventoryError, StorageUnavailableError
@@ -62,6 +63,9 @@ def handlers(render: Render, refuse: Refuse) -> Mapping[Any, Handler]:
         BodyTooLargeError: rendered(lambda _request, error: FailedError(413, "request_too_large", str(error))),
         InvalidHeaderError: rendered(
             lambda _request, error: FailedError(400, "invalid_header", error.message, error.name)
+        ),
+        RateLimitedError: rendered(
+            lambda _request, error: FailedError(429, "rate_limited", str(error), headers=error.headers)
         ),
         StorageUnavailableError: rendered(_unavailable),
         DeadlineExceededError: rendered(_unavailable),
