@@ -18,11 +18,13 @@ from gateway.budgets import Budgets
 from gateway.cors import Cors
 from gateway.dialects import DIALECTS, WORDPRESS_PREFIXES
 from gateway.dialects.dialect import mounts
+from gateway.dialects.wc_v3.signatures import Signatures
 from gateway.dialects.wordpress import Addressing
 from gateway.graphql.admission import Admission
 from gateway.graphql.open_streams import OpenStreams
 from gateway.graphql.persisted import PersistedOperations
 from gateway.request_log import RequestLog
+from gateway.server_secret import ServerSecret
 from gateway.settings import Settings
 from storage import migrations
 from storage.database import Database
@@ -61,6 +63,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app.state.database = database
     app.state.csv_exports = asyncio.Semaphore(settings.csv_exports_max)
     app.state.authenticator = Authenticator(database, cache_seconds=settings.key_cache_seconds)
+    app.state.signatures = Signatures(database, app.state.authenticator, ServerSecret(settings))
     app.state.hub = Hub(database)
     app.state.open_streams = OpenStreams(
         database,

@@ -27,7 +27,8 @@ class Dialect:
     """A REST wire format we serve. `name` is the origin recorded in every ledger entry it causes.
 
     `handlers` answer what is raised below, each in the dialect's own shape: at least the ANSWERED. `cors` says whether
-    pages of other origins are answered as everywhere else here; WordPress has a way of its own.
+    pages of other origins are answered as everywhere else here; WordPress has a way of its own. `middleware` comes
+    before the credentials are looked at.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Dialect:
     credentials: AuthenticationBackend
     handlers: Mapping[Any, Any]
     cors: bool = True
+    middleware: Sequence[Middleware] = ()
 
 
 ANSWERED: Final = (
@@ -62,6 +64,7 @@ def mounts(dialect: Dialect) -> list[Mount]:
                 Middleware(BudgetHeaders),
                 *([Middleware(CrossOrigin)] if dialect.cors else []),
                 Middleware(ExceptionMiddleware, handlers=dialect.handlers),  # it answers for all below
+                *dialect.middleware,
                 Middleware(AuthenticationMiddleware, backend=dialect.credentials),
                 Middleware(Admission),
             ],
