@@ -20,11 +20,15 @@ points of a budget per minute, which `RateLimit-*` headers tell."""
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of the API: a dialect, or our own routes. `name` is unique; paths are below `prefix`."""
+    """A part of the API: a dialect, or our own routes. Paths are below `prefix`, titles are unique."""
 
-    name: str
     prefix: str
     described: Described
+
+    @property
+    def name(self) -> str:
+        """Its title, as part of the names of its components."""
+        return _identifier(self.described.title)
 
 
 def document(parts: Sequence[Part], *, version: str) -> dict[str, Any]:
@@ -34,7 +38,7 @@ def document(parts: Sequence[Part], *, version: str) -> dict[str, Any]:
     schemes: dict[str, Any] = {}
     errors: dict[str, Any] = {}
     for part in parts:
-        of_part = Schemas(_identifier(part.name))
+        of_part = Schemas(part.name)
         for status, answer in part.described.errors.items():
             errors[_error(part, status)] = _answer(answer, part.described, of_part)
         for operation in part.described.operations:
@@ -112,11 +116,11 @@ def _answer(answer: Answer, described: Described, schemas: Schemas) -> dict[str,
 
 
 def _error(part: Part, status: int) -> str:
-    return f"{_identifier(part.name)}.{status}"
+    return f"{part.name}.{status}"
 
 
 def _scheme(part: Part, name: str) -> str:
-    return f"{_identifier(part.name)}.{name}"
+    return f"{part.name}.{name}"
 
 
 def _identifier(text: str) -> str:

@@ -32,8 +32,8 @@ async def openapi_json(request: Request) -> Response:
 @cache
 def described() -> dict[str, Any]:
     """The document without `servers`, made once."""
-    dialects = [Part(each.name, each.prefixes[0], each.described) for each in DIALECTS if each.described]
-    return document([Part("stockgate", "", native.DESCRIBED), *dialects], version=version("stockgate"))
+    dialects = [Part(each.prefixes[0], each.described) for each in DIALECTS if each.described]
+    return document([Part("", native.DESCRIBED), *dialects], version=version("stockgate"))
 
 
 @cache

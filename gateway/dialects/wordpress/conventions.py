@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+import orjson
+from orjson import Fragment
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -26,8 +28,8 @@ def respond(request: Request, answer: Answer) -> Response:
     """The answer as WordPress sends it."""
     query = request.query_params
     body, status, headers = answer.body, answer.status, {**_allow(request), **answer.headers}
-    if status < 400:
-        body = _only(body, _fields(request))
+    if status < 400 and (fields := fields_of(request)):
+        body = _only(body, fields)
     if "_envelope" in query:
         body, status, headers = {"body": body, "status": status, "headers": headers or []}, 200, {}
     text, media_type = encode(body, pretty="_pretty" in query), "application/json; charset=UTF-8"
@@ -100,16 +102,16 @@ def _cross_origin(request: Request) -> dict[str, str]:
     return allowed | {"Access-Control-Allow-Credentials": "true"} if origin in origins else allowed
 
 
-def _fields(request: Request) -> list[str]:
+def fields_of(request: Request) -> list[str]:
+    """What `_fields` asks for; nothing when all is wanted."""
     query = request.query_params
-    given = query.getlist("_fields[]") or re.split(r"[\s,]+", query.get("_fields", ""))
+    listed = [value for name, value in query.multi_items() if name.startswith("_fields[")]
+    given = listed or re.split(r"[\s,]+", query.get("_fields", ""))
     return [field.strip() for field in given if field.strip()]
 
 
 def _only(body: Any, fields: list[str]) -> Any:
-    """The named members of the body, or of each object in it."""
-    if not fields:
-        return body
+    """The named members of the body, or of each object in it. One object keeps its `_links`, as WordPress does it."""
     wanted: dict[str, Any] = {}
     for path in fields:
         level: dict[str, Any] = wanted
@@ -121,7 +123,17 @@ def _only(body: Any, fields: list[str]) -> Any:
             level = deeper
         else:
             level[name] = True
-    return [_pick(item, wanted) for item in body] if isinstance(body, list) else _pick(body, wanted)
+    body = _plain(body)
+    if isinstance(body, list):
+        return [_pick(item, wanted) for item in body]
+    picked = _pick(body, wanted)
+    return picked | {"_links": body["_links"]} if isinstance(body, dict) and "_links" in body else picked
+
+
+def _plain(body: Any) -> Any:
+    """Rows that the database wrote as JSON are read again, to look into them."""
+    first = body[0] if isinstance(body, list) and body else body
+    return orjson.loads(orjson.dumps(body)) if isinstance(first, Fragment) else body
 
 
 def _pick(value: Any, wanted: dict[str, Any]) -> Any:

@@ -1,0 +1,23 @@
+"""WooCommerce's REST API, the part about stock and prices. The contract as we serve it is in README.md."""
+
+from typing import Final
+
+from gateway.dialects.dialect import Dialect
+from gateway.dialects.wc_v3 import site_data
+from gateway.dialects.wc_v3.credentials import Credentials
+from gateway.dialects.wc_v3.errors import HANDLERS
+from gateway.dialects.wordpress import Namespace, routes
+
+NAME: Final = "wc/v3"
+"""The origin of every change that comes in here, by whichever of the two namespaces."""
+
+NAMESPACE: Final = Namespace("wc/v3", [*site_data.RESOURCES])
+ANALYTICS_NAMESPACE: Final = Namespace("wc-analytics", [])
+
+
+def _dialect(namespace: Namespace) -> Dialect:
+    return Dialect(NAME, [f"/wp-json/{namespace.name}"], routes(namespace), Credentials(), HANDLERS, cors=False)
+
+
+DIALECT: Final = _dialect(NAMESPACE)
+ANALYTICS: Final = _dialect(ANALYTICS_NAMESPACE)
