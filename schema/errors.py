@@ -23,6 +23,7 @@ RENDERED = {
     ErrorCode.ITEM_REQUIRED: "No product was named.",
     ErrorCode.LOCATION_REQUIRED: "No location was named.",
     ErrorCode.ITEM_NOT_FOUND: "The key names no product or variation, or one in the trash.",
+    ErrorCode.ITEM_IN_TRASH: "The product is in the trash already.",
     ErrorCode.ITEM_AMBIGUOUS: "The key names several products or variations: see `candidates`.",
     ErrorCode.ITEM_MISMATCH: "Two keys of one line name different products.",
     ErrorCode.ITEM_HAS_VARIATIONS: "The product's variations carry the stock: name one of them.",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import literal, or_, select, update
+from sqlalchemy import and_, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel, col
 
@@ -66,7 +66,7 @@ async def import_catalog(session: AsyncSession, document: object, *, origin: Ori
     lines = stock_lines(reading, plan)
     if plan.problems:
         raise CatalogError([*plan.problems, *rehearse(lines, plan, await _levels(session, lines))])
-    await _write_plan(session, plan)
+    await write_plan(session, plan)
     try:
         applied = await inventory.apply(session, stock_group(lines, origin))
     except GroupRejectedError as error:
@@ -91,9 +91,14 @@ async def write_rows(
         plan.problems += check(plan)
     if plan.problems:
         raise CatalogError(plan.problems)
-    await _write_plan(session, plan)
+    await write_plan(session, plan)
     named = [item for item in (*plan.locations, *plan.products) if item.row is not None]
     return {item.place: Row(item.id or 0, _became(item)) for item in named}
+
+
+async def plan_products(session: AsyncSession, reading: Reading) -> CatalogPlan:
+    """What rows of products make of those there are, for a caller who holds them (catalog_lock.hold)."""
+    return plan_catalog(reading, (), await _products(session, reading))
 
 
 async def _plan(session: AsyncSession, reading: Reading) -> CatalogPlan:
@@ -101,7 +106,8 @@ async def _plan(session: AsyncSession, reading: Reading) -> CatalogPlan:
     return plan_catalog(reading, await _locations(session), await _products(session, reading))
 
 
-async def _write_plan(session: AsyncSession, plan: CatalogPlan) -> None:
+async def write_plan(session: AsyncSession, plan: CatalogPlan) -> None:
+    """Write what is planned, if there is no problem, and tell the change feed."""
     now = datetime.now(UTC)
     await _write_locations(session, plan.locations, now)
     await _write_products(session, plan.products, now)
@@ -109,7 +115,8 @@ async def _write_plan(session: AsyncSession, plan: CatalogPlan) -> None:
         session, locations=_written(plan.locations), products=_written(plan.products, trashed=False)
     )
     await change_feed.record_catalog(session, products=_written(plan.products, trashed=True), deleted=True)
-    await count_on(session, Location, Product)
+    numbered = ((Location, plan.locations), (Product, plan.products))
+    await count_on(session, *(model for model, planned in numbered if any(item.before is None for item in planned)))
 
 
 async def _locations(session: AsyncSession) -> list[Values]:
@@ -118,7 +125,8 @@ async def _locations(session: AsyncSession) -> list[Values]:
 
 
 async def _products(session: AsyncSession, reading: Reading) -> list[Values]:
-    """Those the document names, by id, SKU or GTIN; and their variations and parents, whose names hang together."""
+    """Those the document names, by id, SKU or GTIN; their variations and parents, whose names hang together; and who
+    has the SKUs and GTINs of those in the trash, which may come back."""
     rows = [placed.row for placed in reading.products]
     own = {sku_key(row.sku) for row in rows if row.sku}
     others = {row.parent_sku for row in rows} | {placed.row.sku for placed in reading.stock}
@@ -135,11 +143,22 @@ async def _products(session: AsyncSession, reading: Reading) -> list[Values]:
         gtins={gtin14(row.gtin) for row in rows if row.gtin},
     )
     touched = {row.id for row in rows} | {values["id"] for values in named if values["sku_key"] in own}
+    in_trash = [values for values in named if values["id"] in touched and values["status"] == "trash"]
+    is_kept = table.status != "trash"
     beside = await _values(
         session,
-        select(table_of(Product)).where(or_(among(table.parent_id, "ids"), among(table.id, "parents"))),
+        select(table_of(Product)).where(
+            or_(
+                among(table.parent_id, "ids"),
+                among(table.id, "parents"),
+                and_(among(table.sku_key, "skus"), is_kept),
+                and_(among(table.gtin, "gtins"), is_kept),
+            )
+        ),
         ids=touched,
         parents={values["parent_id"] for values in named if values["id"] in touched},
+        skus={values["sku_key"] for values in in_trash if values["sku_key"]},
+        gtins={values["gtin"] for values in in_trash},
     )
     return list({values["id"]: values for values in (*named, *beside)}.values())
 
@@ -171,7 +190,7 @@ async def _write_products(session: AsyncSession, planned: Sequence[Planned], now
     for item in changed:
         if item.parent is not None:
             item.after["parent_id"] = item.parent.id
-    await _park(session, Product, changed, {"sku_key": "", "gtin": None})
+    await _park(session, Product, changed, {"sku_key": "", "gtin": None}, unique_by=("status",))
     await _write(session, Product, [item for item in changed if item.parent is None], now)
     await _write(session, Product, [item for item in changed if item.parent is not None], now)
 
@@ -186,10 +205,20 @@ async def _number(session: AsyncSession, model: type[SQLModel], changed: Sequenc
 
 
 async def _park(
-    session: AsyncSession, model: type[SQLModel], changed: Sequence[Planned], blank: Mapping[str, Any]
+    session: AsyncSession,
+    model: type[SQLModel],
+    changed: Sequence[Planned],
+    blank: Mapping[str, Any],
+    *,
+    unique_by: Sequence[str] = (),
 ) -> None:
+    """Take from rows what is to be unique, so that they can be written in any order, whoever gets it.
+
+    `unique_by`: columns by which it is unique or not.
+    """
+    moved = (*blank, *unique_by)
     moving = [
-        item.id for item in changed if item.before and any(item.before[name] != item.after[name] for name in blank)
+        item.id for item in changed if item.before and any(item.before[name] != item.after[name] for name in moved)
     ]
     if moving:
         table = table_of(model)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
@@ -18,11 +18,15 @@ from storage.slugs import slug_of
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with a document, and where: `products[3].regular_price`."""
+    """One thing that is wrong with a document, and where: `products[3].regular_price`.
+
+    `others` are the ids of those that it is a problem with: that have what was to be unique, or are no fit parent.
+    """
 
     place: str
     message: str
     code: ErrorCode = ErrorCode.INVALID_VALUE
+    others: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.place}: {self.message}" if self.place else self.message
@@ -103,6 +107,15 @@ def read(document: object) -> Reading:
             for place, row in _flat(rows, name):
                 if (placed := _read_row(model, row, place, reading, name)) is not None:
                     readable.append(placed)
+    return reading
+
+
+def read_products(rows: Mapping[str, Mapping[str, Any]]) -> Reading:
+    """Read rows of products, by their places, as read() reads those of a document."""
+    reading = Reading()
+    for place, row in rows.items():
+        if (placed := _read_row(ProductRow, dict(row), place, reading, "products")) is not None:
+            reading.products.append(placed)
     return reading
 
 

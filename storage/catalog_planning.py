@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from storage.catalog_document import Placed, Problem, Reading
@@ -14,6 +15,7 @@ from storage.errors import ErrorCode
 Values = dict[str, Any]
 """A row of the database, by column."""
 
+_TRASH: Final = "trash"
 _NOT_COLUMNS: Final = {"id", "parent_sku", "created_at"}
 _UNSAID: Final[Values] = {"gtin_text": None, "sku_key": "", "extra": {}}
 """Columns of a new product that no row of a document has."""
@@ -86,7 +88,7 @@ def _plan_locations(
             found["id", row.id] = item
             problems += _missing(row, place)
         if _take(item, place, row, problems):
-            item.after.update(_given(row))
+            item.after.update(given(row))
             if item.after.get("archived_at") and item.after["active"]:
                 item.after["archived_at"] = None  # whoever opens it again wants it back
             if item.after.get("archived_at") and item.after["is_default"]:
@@ -106,7 +108,7 @@ def _missing(row: LocationRow, place: str) -> Iterator[Problem]:
 def _plan_products(reading: Reading, existing: Sequence[Values], problems: list[Problem]) -> list[Planned]:
     planned = [Planned(f"product {values['id']}", values, dict(values)) for values in existing]
     by_id = {item.id: item for item in planned}
-    by_sku = {item.after["sku_key"]: item for item in planned if item.after["sku_key"]}
+    by_sku = _by_sku(planned)
     for place, row in ((placed.place, placed.row) for placed in reading.products):
         if row.id is None and row.sku is None:
             problems.append(Problem(place, "needs an id or a sku, to be found again"))
@@ -118,7 +120,7 @@ def _plan_products(reading: Reading, existing: Sequence[Values], problems: list[
             if row.id is not None:
                 by_id[row.id] = item
         if _take(item, place, row, problems):
-            item.after.update(_given(row))
+            item.after.update(given(row))
     _find_parents(planned, reading.unread["products"], problems)
     _name_variations(planned)
     for item in planned:
@@ -128,8 +130,17 @@ def _plan_products(reading: Reading, existing: Sequence[Values], problems: list[
     for parent in dict.fromkeys(item.parent for item in beside):
         if parent is not None and parent.row is not None and parent.after["type"] != "variable":
             problems.append(Problem(f"{parent.place}.type", "must stay variable: the product has variations"))
-    problems += _clashes(planned, {"sku_key": "sku", "gtin": "gtin"}, "is also that of {}")
+    kept = [item for item in planned if item.after["status"] != _TRASH]
+    problems += _clashes(kept, {"sku_key": "sku", "gtin": "gtin"}, "is also that of {}")
     return planned
+
+
+def _by_sku(planned: Sequence[Planned]) -> dict[str, Planned]:
+    """What a SKU finds: of those in the trash, which do not keep others from having theirs, the last, and only where
+    no other has it; never one that was deleted for good."""
+    found = (item for item in planned if item.after["sku_key"] and item.after.get("deleted_at") is None)
+    in_order = sorted(found, key=lambda item: (item.after["status"] != _TRASH, item.id or 0))
+    return {item.after["sku_key"]: item for item in in_order}
 
 
 def _take(item: Planned, place: str, row: Row, problems: list[Problem]) -> bool:
@@ -141,30 +152,30 @@ def _take(item: Planned, place: str, row: Row, problems: list[Problem]) -> bool:
     return True
 
 
-def _given(row: LocationRow | ProductRow) -> Values:
+def given(row: LocationRow | ProductRow) -> Values:
     """The columns the row says something about."""
-    given = {name: getattr(row, name) for name in row.model_fields_set if name != "parent_sku"}
+    columns = {name: getattr(row, name) for name in row.model_fields_set if name != "parent_sku"}
     for name in ("id", "created_at"):  # null is as if they were not there
-        if given.get(name, name) is None:
-            del given[name]
+        if columns.get(name, name) is None:
+            del columns[name]
     if isinstance(row, LocationRow):
-        return given
-    if given.get("status", "trash") != "trash":
-        given["deleted_at"] = None  # whoever takes it out of the trash wants it back
-    if "sku" in given:
-        given["sku_key"] = sku_key(row.sku or "")
-    if "gtin" in given:
-        given |= {"gtin": gtin14(row.gtin or ""), "gtin_text": row.gtin or None}
-    if "attributes" in given:
-        given["attributes"] = [attribute.model_dump() for attribute in row.attributes]
+        return columns
+    if columns.get("status", _TRASH) != _TRASH:
+        columns["deleted_at"] = None  # whoever takes it out of the trash wants it back
+    if "sku" in columns:
+        columns["sku_key"] = sku_key(row.sku or "")
+    if "gtin" in columns:
+        columns |= {"gtin": gtin14(row.gtin or ""), "gtin_text": row.gtin or None}
+    if "attributes" in columns:
+        columns["attributes"] = [attribute.model_dump() for attribute in row.attributes]
     if not row.name.strip():
-        given.pop("name", None)  # as if it were not there: a variation's is made of its parent's
-    return given
+        columns.pop("name", None)  # as if it were not there: a variation's is made of its parent's
+    return columns
 
 
 def _find_parents(planned: Sequence[Planned], unread: set[int | str], problems: list[Problem]) -> None:
     by_id = {item.id: item for item in planned if item.id is not None}
-    by_sku = {item.after["sku_key"]: item for item in planned if item.after["sku_key"]}
+    by_sku = _by_sku(planned)
     for item in planned:
         item.parent = by_id.get(item.after["parent_id"])
         if item.row is None:
@@ -210,7 +221,8 @@ def _product_problems(item: Planned) -> Iterator[Problem]:
         elif item.parent is not None and item.parent.after["type"] != "variable":
             column = "parent_sku" if row.parent_id is None and row.parent_sku else "parent_id"
             kind = item.parent.after["type"]
-            yield Problem(f"{place}.{column}", f"{item.parent.place} is {kind}: only a variable product has variations")
+            message = f"{item.parent.place} is {kind}: only a variable product has variations"
+            yield Problem(f"{place}.{column}", message, others=_ids(item.parent))
     elif names_parent or after["parent_id"] is not None:
         yield Problem(f"{place}.type", "has a parent, as only a variation may")
     elif not after["name"].strip():
@@ -220,14 +232,25 @@ def _product_problems(item: Planned) -> Iterator[Problem]:
         yield Problem(f"{place}.sale_price", "must be less than the regular price")
 
 
+def _ids(item: Planned) -> tuple[int, ...]:
+    return () if item.id is None else (item.id,)
+
+
+def _wants(column: str, item: Planned) -> bool:
+    """Whether its value of a column is one that it does not have yet. What comes back from the trash had lost it."""
+    before = item.before
+    return before is None or before[column] != item.after[column] or before.get("status") == _TRASH
+
+
 def _clashes(planned: Iterable[Planned], columns: Mapping[str, str], message: str) -> Iterator[Problem]:
     """Values that are to be unique, and would not be."""
-    # what the document does not name comes first, so that the problem is told of a row in the document
-    in_order = sorted(planned, key=lambda item: item.row is not None)
+    planned = list(planned)
     for column, shown in columns.items():
         owners: dict[Any, Planned] = {}
-        for item in in_order:
+        # who has the value already comes first, so that the problem is told of the row that wants it, too
+        for item in sorted(planned, key=partial(_wants, column)):
             if value := item.after[column]:
                 owner = owners.setdefault(value, item)
                 if owner is not item:
-                    yield Problem(f"{item.place}.{shown}", message.format(owner.place), ErrorCode.NOT_UNIQUE)
+                    place = f"{item.place}.{shown}"
+                    yield Problem(place, message.format(owner.place), ErrorCode.NOT_UNIQUE, _ids(owner))

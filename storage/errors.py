@@ -14,6 +14,8 @@ class ErrorCode(StrEnum):
     """No location was named, or the default one was meant and there is none."""
     ITEM_NOT_FOUND = "ITEM_NOT_FOUND"
     """The key names no product or variation, or one in the trash."""
+    ITEM_IN_TRASH = "ITEM_IN_TRASH"
+    """The product is in the trash already."""
     ITEM_AMBIGUOUS = "ITEM_AMBIGUOUS"
     """The key names several products or variations."""
     ITEM_MISMATCH = "ITEM_MISMATCH"

@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage.changes import Applied, Arrival, ChangeGroup, Outcome, Refused
+from storage.changes import Applied, Arrival, ChangeGroup, Origin, Outcome, Refused
 from storage.errors import ErrorCode, InventoryError
 from storage.tables import IdempotencyRecord
 from storage.upsert import insert_missing, table_of
@@ -26,52 +26,65 @@ async def claim(session: AsyncSession, group: ChangeGroup) -> Applied | None:
     The key is inserted first, so that replays in parallel queue on one row; a claim vanishes with its transaction.
     Refuses with: INVALID_IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_REUSED.
     """
-    key = group.idempotency_key
-    if key is None:
+    if group.idempotency_key is None:
         return None
+    answer = await take(session, group.origin, group.idempotency_key, _asked(group))
+    return None if answer is None else _replayed(answer)
+
+
+async def take(session: AsyncSession, origin: Origin, key: str, asked: object) -> str | None:
+    """Take a key for a request, or give the answer to the one that took it before: claim() for any kind of request.
+
+    `asked` has a repr that makes two requests the same: everything that was asked, and nothing that merely carried it.
+    Refuses with: INVALID_IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_REUSED.
+    """
     if not (key.strip() and len(key) <= KEY_LENGTH_MAX and key.isprintable()):
         message = f"An idempotency key is 1 to {KEY_LENGTH_MAX} printable characters."
         raise InventoryError(ErrorCode.INVALID_IDEMPOTENCY_KEY, message, "idempotency_key")
-    fingerprint = _fingerprint(group)
-    claimed = {"caller": _caller(group), "key": key, "fingerprint": fingerprint, "answer": ""}
+    fingerprint = hashlib.sha256(repr(asked).encode(errors="backslashreplace")).hexdigest()
+    claimed = {"caller": _caller(origin), "key": key, "fingerprint": fingerprint, "answer": ""}
     if await insert_missing(
         session, IdempotencyRecord, [claimed], key=("caller", "key"), shared={"created_at": datetime.now(UTC)}
     ):
         return None
-    stored = (await session.execute(select(_record.c.fingerprint, _record.c.answer).where(_is_claimed_by(group)))).one()
+    query = select(_record.c.fingerprint, _record.c.answer).where(_is_claimed_by(origin, key))
+    stored = (await session.execute(query)).one()
     if stored.fingerprint != fingerprint:
         raise InventoryError(
             ErrorCode.IDEMPOTENCY_KEY_REUSED,
             "This idempotency key was used before with another request body. Use a new key for a new request.",
             "idempotency_key",
         )
-    return _replayed(stored.answer)
+    answer: str = stored.answer
+    return answer
 
 
 async def record(session: AsyncSession, group: ChangeGroup, applied: Applied) -> None:
     """Keep the answer of a claimed key, in the transaction that has the effect."""
     if group.idempotency_key is not None:
         answer = orjson.dumps({"group_id": applied.group_id, "outcomes": applied.outcomes}).decode()
-        await session.execute(update(_record).where(_is_claimed_by(group)).values(answer=answer))
+        await keep(session, group.origin, group.idempotency_key, answer)
 
 
-def _is_claimed_by(group: ChangeGroup) -> ColumnElement[bool]:
-    return and_(_record.c.caller == _caller(group), _record.c.key == group.idempotency_key)
+async def keep(session: AsyncSession, origin: Origin, key: str, answer: str) -> None:
+    """Keep the answer of a key that was taken."""
+    await session.execute(update(_record).where(_is_claimed_by(origin, key)).values(answer=answer))
 
 
-def _caller(group: ChangeGroup) -> str:
-    origin = group.origin
+def _is_claimed_by(origin: Origin, key: str) -> ColumnElement[bool]:
+    return and_(_record.c.caller == _caller(origin), _record.c.key == key)
+
+
+def _caller(origin: Origin) -> str:
     return f"api-key:{origin.api_key_id}" if origin.api_key_id is not None else origin.principal
 
 
-def _fingerprint(group: ChangeGroup) -> str:
-    """What makes two requests the same: everything that was asked, and nothing that merely carried it."""
+def _asked(group: ChangeGroup) -> object:
     origin = group.origin
-    asked = (
+    return (
         origin.dialect, origin.reason, origin.note, origin.reference,
         group.policy, group.failures_max, group.refuse_disabled, group.reverses, tuple(group.changes),
     )  # fmt: skip
-    return hashlib.sha256(repr(asked).encode(errors="backslashreplace")).hexdigest()
 
 
 def _replayed(answer: str) -> Applied:
@@ -82,6 +95,11 @@ def _replayed(answer: str) -> Applied:
 def _outcome(stored: dict[str, Any]) -> Outcome:
     error, arrival = stored["error"], stored.get("arrival")
     if error is not None:
-        candidates = tuple(error.get("candidates", ()))
-        error = Refused(**{**error, "code": ErrorCode(error["code"]), "candidates": candidates})
+        error = refused(error)
     return Outcome(**{**stored, "error": error, "arrival": arrival and Arrival(**arrival)})
+
+
+def refused(stored: dict[str, Any]) -> Refused:
+    """A refusal as it was kept in an answer."""
+    candidates = tuple(stored.get("candidates", ()))
+    return Refused(**{**stored, "code": ErrorCode(stored["code"]), "candidates": candidates})

@@ -43,7 +43,10 @@ _ITEMS_BY: Final[dict[str, Any]] = {
 _ITEMS_OF_STYLE: Final = (
     select(_product.sku_key, _styles.c.sku_key, _product.attributes, *_ITEM)
     .outerjoin_from(table_of(Product), _styles, _styles.c.id == _product.parent_id)
-    .where(_IS_KEPT, or_(among(_product.sku_key, "keys"), among(_styles.c.sku_key, "keys")))
+    .where(
+        _IS_KEPT,
+        or_(among(_product.sku_key, "keys"), and_(among(_styles.c.sku_key, "keys"), _styles.c.status != "trash")),
+    )
 )
 _NO_VALUE: Final = literal_column("''", Text())
 _PLACES_BY: Final[dict[str, Any]] = {
@@ -61,7 +64,7 @@ async def resolve_items(session: AsyncSession, keys: Collection[ItemKey]) -> dic
     """Every key's item, or why it names none. Products in the trash are not found."""
     found: dict[ItemKey, Item | Refused] = dict.fromkeys(keys, ITEM_NOT_FOUND)
     for kind, statement in _ITEMS_BY.items():
-        spellings = _spellings((key for key in keys if key.kind == kind and not key.attributes), _item_value)
+        spellings = item_spellings(keys, kind)
         for row in await _rows(session, statement, spellings):
             item = Item(*row[1:])
             for key in spellings[row[0]]:
@@ -96,6 +99,11 @@ async def _resolve_codes_or_ids(session: AsyncSession, keys: Collection[Location
         for key in texts[str(row.id) if row.code is None else row.code]:
             found[key] = Place(row.id, row.active)
     return found
+
+
+def item_spellings(keys: Iterable[ItemKey], kind: str) -> dict[int | str, list[ItemKey]]:
+    """The keys of a kind, without attributes, by the value that is stored."""
+    return _spellings((key for key in keys if key.kind == kind and not key.attributes), _item_value)
 
 
 def _spellings(keys: Iterable[K], stored: Callable[[K], int | str | None]) -> dict[int | str, list[K]]:

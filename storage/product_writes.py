@@ -58,16 +58,21 @@ async def archive(session: AsyncSession, products: Sequence[ItemKey]) -> list[in
     ]
     if any(outcome.error is not None for outcome in outcomes):
         raise GroupRejectedError("Not all products were found; none was archived.", outcomes)
-    named = list(dict.fromkeys(outcome.product_id or 0 for outcome in outcomes))
+    return await throw_away(session, [outcome.product_id or 0 for outcome in outcomes])
+
+
+async def throw_away(session: AsyncSession, product_ids: Sequence[int], *, permanently: bool = False) -> list[int]:
+    """Put products in the trash, each with its variations, or delete them for good; and say which ones that were: those
+    that were named first. For a caller who holds the products (catalog_lock.hold).
+    """
+    now = datetime.now(UTC)
+    named = list(dict.fromkeys(product_ids))
     family = or_(among(_product.c.id, "ids"), among(_product.c.parent_id, "ids"))
-    is_kept = _product.c.status != "trash"
+    is_left = _product.c.deleted_at.is_(None) if permanently else _product.c.status != "trash"
     ids = {"ids": json_text(named)}
-    beside = (
-        await session.execute(select(_product.c.id).where(family, is_kept).order_by(_product.c.id), ids)
-    ).scalars()
-    archived = list(dict.fromkeys([*named, *beside]))
-    await session.execute(
-        update(_product).where(family, is_kept).values(status="trash", updated_at=datetime.now(UTC)), ids
-    )
-    await change_feed.record_catalog(session, products=archived, deleted=True)
-    return archived
+    beside = await session.execute(select(_product.c.id).where(family, is_left).order_by(_product.c.id), ids)
+    thrown = list(dict.fromkeys([*named, *beside.scalars()]))
+    gone = {"status": "trash", "updated_at": now} | ({"deleted_at": now} if permanently else {})
+    await session.execute(update(_product).where(family, is_left).values(gone), ids)
+    await change_feed.record_catalog(session, products=thrown, deleted=True)
+    return thrown

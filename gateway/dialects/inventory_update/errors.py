@@ -30,6 +30,7 @@ _NOT_ASKED_HERE: Final = (
     ErrorCode.ITEM_REQUIRED,
     ErrorCode.LOCATION_REQUIRED,
     ErrorCode.ITEM_DISABLED,
+    ErrorCode.ITEM_IN_TRASH,
     ErrorCode.STOCK_NOT_TRACKED,
     ErrorCode.SAME_LOCATION,
     ErrorCode.INVALID_LINE,

@@ -38,6 +38,7 @@ _NOT_ASKED_HERE: Final = (
     ErrorCode.NOT_UNIQUE,
     ErrorCode.LOCATION_IS_DEFAULT,
     ErrorCode.STOCK_LEFT,
+    ErrorCode.ITEM_IN_TRASH,
     ErrorCode.STOCK_NOT_TRACKED,
     ErrorCode.KEY_NOT_FOUND,
     ErrorCode.NOT_GRANTED,
