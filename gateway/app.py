@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from gateway import changes, console, graphql, health, request_log, sdl, stopping
+from gateway import changes, console, docs, graphql, health, request_log, sdl, stopping
 from gateway import settings as settings_module
 from gateway.authentication import Authenticator
 from gateway.budgets import Budgets
@@ -44,6 +44,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app = Starlette(
         routes=[
             *console.routes(settings),  # before GraphQL: of GET /graphql it takes what browsers ask
+            *docs.routes(settings),
             *graphql.ROUTES,
             *sdl.ROUTES,
             *serving.ROUTES,
