@@ -3,7 +3,7 @@
 from typing import Final
 
 from gateway.dialects.dialect import Dialect
-from gateway.dialects.wc_v3 import site_data
+from gateway.dialects.wc_v3 import site_data, site_lists, site_reports, site_settings, site_status
 from gateway.dialects.wc_v3.credentials import Credentials
 from gateway.dialects.wc_v3.errors import HANDLERS
 from gateway.dialects.wordpress import Namespace, routes
@@ -11,7 +11,9 @@ from gateway.dialects.wordpress import Namespace, routes
 NAME: Final = "wc/v3"
 """The origin of every change that comes in here, by whichever of the two namespaces."""
 
-NAMESPACE: Final = Namespace("wc/v3", [*site_data.RESOURCES])
+_SITE: Final = (site_data, site_lists, site_reports, site_settings, site_status)
+
+NAMESPACE: Final = Namespace("wc/v3", [resource for part in _SITE for resource in part.RESOURCES])
 ANALYTICS_NAMESPACE: Final = Namespace("wc-analytics", [])
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from starlette.authentication import AuthCredentials, AuthenticationBackend, BaseUser
 from starlette.requests import HTTPConnection
 
 from gateway.dialects.dialect import Dialect
+from gateway.dialects.wordpress import described
 from gateway.dialects.wordpress.answers import Answer, RestError
 from gateway.dialects.wordpress.conventions import fields_of, home
 from gateway.dialects.wordpress.failures import HANDLERS
 from gateway.dialects.wordpress.requests import RestRequest
 from gateway.dialects.wordpress.resources import Endpoint, Namespace, Resource, anyone, describe, route, route_index
+from gateway.openapi.described import Described
 
 _HELP: Final = "https://developer.wordpress.org/rest-api/"
 
@@ -32,7 +36,7 @@ def root(namespaces: Sequence[Namespace]) -> Dialect:
         if any(name.startswith("rest_route[") for name in request.http.query_params):
             raise RestError(400, "rest_path_invalid_type", "REST path must be a string.")
         base = home(request.http)
-        fields = fields_of(request.http)
+        fields, timezone = fields_of(request.http), request.settings.timezone
         listed = {"/": describe(base, "", resource)} | {
             path: entry for space in namespaces for path, entry in route_index(base, space).items()
         }
@@ -42,8 +46,8 @@ def root(namespaces: Sequence[Namespace]) -> Dialect:
                 "description": "Multi-location inventory",
                 "url": base,
                 "home": base,
-                "gmt_offset": 0,
-                "timezone_string": "UTC",
+                "gmt_offset": _hours_from_utc(timezone),
+                "timezone_string": timezone,
                 "namespaces": [space.name for space in namespaces],
                 "authentication": _authentication(base),
                 "routes": listed,
@@ -52,7 +56,19 @@ def root(namespaces: Sequence[Namespace]) -> Dialect:
         )
 
     resource = Resource("", {"GET": Endpoint(index, anyone)})
-    return Dialect("wordpress", ["/wp-json"], [route("", resource)], _Anonymous(), HANDLERS, cors=False)
+    told = Described(
+        "WordPress",
+        f"The root of all WordPress-shaped routes.\n\n{described.CONVENTIONS}",
+        [described.index("all namespaces", described.RootIndex), *described.options([])],
+        errors=described.ERRORS,
+    )
+    return Dialect("wordpress", ["/wp-json"], [route("", resource)], _Anonymous(), HANDLERS, cors=False, described=told)
+
+
+def _hours_from_utc(timezone: str) -> float:
+    """Of now: half of the year it is another in many places."""
+    offset = datetime.now(ZoneInfo(timezone)).utcoffset() or timedelta()
+    return offset / timedelta(hours=1)
 
 
 def _authentication(base: str) -> Any:

@@ -87,9 +87,15 @@ async def shop_database(database: Database) -> Database:
 
 
 @pytest.fixture
-def settings(database_url: str) -> Settings:
+def changed_settings() -> dict[str, Any]:
+    """What a test sets differently: parametrize it."""
+    return {}
+
+
+@pytest.fixture
+def settings(database_url: str, changed_settings: dict[str, Any]) -> Settings:
     """Settings of the application under test."""
-    return Settings(database_url=database_url)
+    return Settings(database_url=database_url, **changed_settings)
 
 
 @pytest.fixture
