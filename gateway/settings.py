@@ -131,6 +131,12 @@ class Settings(BaseSettings):
         description="API key that GraphiQL fills in for browsers on this machine; `serve --demo` sets it to its own.",
     )
 
+    @property
+    def takes_wc_keys_over_http(self) -> bool:
+        """Whether a consumer pair that everybody on the way can read opens wc/v3."""
+        by_mode = "on" if self.mode == "development" else "off"
+        return (by_mode if self.wc_keys_over_http == "auto" else self.wc_keys_over_http) == "on"
+
     @field_validator("secret_key")
     @classmethod
     def _is_long_enough(cls, value: SecretStr) -> SecretStr:

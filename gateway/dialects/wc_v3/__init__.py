@@ -2,10 +2,13 @@
 
 from typing import Final
 
+from starlette.middleware import Middleware
+
 from gateway.dialects.dialect import Dialect
 from gateway.dialects.wc_v3 import site_data, site_lists, site_reports, site_settings, site_status
 from gateway.dialects.wc_v3.credentials import Credentials
 from gateway.dialects.wc_v3.errors import HANDLERS
+from gateway.dialects.wc_v3.signed_forms import SignedForms
 from gateway.dialects.wordpress import Namespace, routes
 
 NAME: Final = "wc/v3"
@@ -18,7 +21,15 @@ ANALYTICS_NAMESPACE: Final = Namespace("wc-analytics", [])
 
 
 def _dialect(namespace: Namespace) -> Dialect:
-    return Dialect(NAME, [f"/wp-json/{namespace.name}"], routes(namespace), Credentials(), HANDLERS, cors=False)
+    return Dialect(
+        NAME,
+        [f"/wp-json/{namespace.name}"],
+        routes(namespace),
+        Credentials(),
+        HANDLERS,
+        cors=False,
+        middleware=[Middleware(SignedForms)],
+    )
 
 
 DIALECT: Final = _dialect(NAMESPACE)
