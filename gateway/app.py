@@ -21,6 +21,7 @@ from gateway.dialects.wordpress import Addressing
 from gateway.graphql.admission import Admission
 from gateway.graphql.open_streams import OpenStreams
 from gateway.graphql.persisted import PersistedOperations
+from gateway.openapi import serving
 from gateway.request_log import RequestLog
 from gateway.settings import Settings
 from storage import migrations
@@ -45,6 +46,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             *console.routes(settings),  # before GraphQL: of GET /graphql it takes what browsers ask
             *graphql.ROUTES,
             *sdl.ROUTES,
+            *serving.ROUTES,
             *changes.ROUTES,
             *health.ROUTES,
             *(mount for dialect in DIALECTS for mount in mounts(dialect)),

@@ -11,11 +11,13 @@ from starlette.authentication import AuthCredentials, AuthenticationBackend, Bas
 from starlette.requests import HTTPConnection
 
 from gateway.dialects.dialect import Dialect
+from gateway.dialects.wordpress import described
 from gateway.dialects.wordpress.answers import Answer, RestError
 from gateway.dialects.wordpress.conventions import fields_of, home
 from gateway.dialects.wordpress.failures import HANDLERS
 from gateway.dialects.wordpress.requests import RestRequest
 from gateway.dialects.wordpress.resources import Endpoint, Namespace, Resource, anyone, describe, route, route_index
+from gateway.openapi.described import Described
 
 _HELP: Final = "https://developer.wordpress.org/rest-api/"
 
@@ -54,7 +56,13 @@ def root(namespaces: Sequence[Namespace]) -> Dialect:
         )
 
     resource = Resource("", {"GET": Endpoint(index, anyone)})
-    return Dialect("wordpress", ["/wp-json"], [route("", resource)], _Anonymous(), HANDLERS, cors=False)
+    told = Described(
+        "WordPress",
+        f"The root of all WordPress-shaped routes.\n\n{described.CONVENTIONS}",
+        [described.index("all namespaces", described.RootIndex), *described.options([])],
+        errors=described.ERRORS,
+    )
+    return Dialect("wordpress", ["/wp-json"], [route("", resource)], _Anonymous(), HANDLERS, cors=False, described=told)
 
 
 def _hours_from_utc(timezone: str) -> float:
