@@ -11,13 +11,7 @@ from gateway.dialects.wordpress import Namespace, routes
 NAME: Final = "wc/v3"
 """The origin of every change that comes in here, by whichever of the two namespaces."""
 
-_SITE: Final = (  # after what is asked most: paths are tried in order
-    site_data,
-    site_lists,
-    site_reports,
-    site_settings,
-    site_status,
-)
+_SITE: Final = (site_data, site_lists, site_reports, site_settings, site_status)
 
 NAMESPACE: Final = Namespace("wc/v3", [resource for part in _SITE for resource in part.RESOURCES])
 ANALYTICS_NAMESPACE: Final = Namespace("wc-analytics", [])
