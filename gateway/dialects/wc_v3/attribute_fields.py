@@ -19,7 +19,9 @@ def take_attributes(draft: Draft) -> Refused | None:
         chosen = {name: option for name, option in _chosen(sent, draft.parent) if name and option}
         draft.values["attributes"] = [{"name": name, "value": option} for name, option in chosen.items()]
     else:
-        draft.keep("attributes", list(_complete(sent, draft.kept.get("attributes", []))), [])
+        attributes = list(_complete(sent, draft.kept.get("attributes") or draft.shown_attributes or []))
+        if "attributes" in draft.kept or attributes != draft.shown_attributes:
+            draft.keep("attributes", attributes, [])
     return None
 
 

@@ -20,6 +20,12 @@ _OF_SETTERS: Final[Mapping[str, RestError]] = {
     "catalog_visibility": RestError(400, "product_invalid_catalog_visibility", "Invalid catalog visibility option."),
 }
 """What a batch says of values that are none of a field's, where the reference has a code of its own."""
+CANNOT_CREATE: Final = RestError(
+    403, "woocommerce_rest_cannot_create", "Sorry, you are not allowed to create resources."
+)
+CANNOT_DELETE: Final = RestError(
+    403, "woocommerce_rest_cannot_delete", "Sorry, you are not allowed to delete this resource."
+)
 _ID: Final = Parameter(type="integer", description="The id of a product.")
 
 
@@ -39,6 +45,8 @@ class Reader:
 
     def created(self, item: Any) -> ProductBody:
         """An item that a batch shall create. Raises RestError."""
+        if self.stock_only:
+            raise CANNOT_CREATE
         if isinstance(item, dict) and number_of(item):
             raise self._exists()
         return self._lenient(item)
@@ -48,7 +56,9 @@ class Reader:
         return self._lenient(item, number_of(item))
 
     def deleted(self, item: Any, *, permanently: bool = True) -> Deletion:
-        """An item that shall be deleted."""
+        """An item that shall be deleted. Raises RestError."""
+        if self.stock_only:
+            raise CANNOT_DELETE
         return Deletion(number_of(item), permanently, self.is_variation)
 
     @property

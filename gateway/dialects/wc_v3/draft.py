@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -49,6 +49,7 @@ class Draft:
     is_variation: bool
     zone: ZoneInfo
     now: datetime
+    shown_attributes: Sequence[Mapping[str, Any]] | None = None
     on_hand: int = 0
     has_variations: bool = False  # of which stock is tracked
     values: dict[str, Any] = field(default_factory=dict)

@@ -73,17 +73,17 @@ _EXACT_FLOAT_MAX: Final = 2**53
 
 def take_kept(draft: Draft) -> Refused | None:
     """Keep what the body says of these fields."""
-    for name, default in DEFAULTS.items():
-        if name not in draft.fields or (draft.is_variation and name not in OF_VARIATIONS):
+    for name, sent in draft.fields.items():
+        if name not in (OF_VARIATIONS if draft.is_variation else DEFAULTS):
             continue
-        sent = draft.fields[name]
+        default = DEFAULTS[name]
         if draft.is_variation and (_is_inherited(draft, name, sent) or (name == "menu_order" and sent == 0)):
             continue
-        if complete := _COMPLETE.get(name):
-            sent = complete(sent, draft.kept.get(name) or default, draft)
-        if isinstance(sent, Refused):
-            return sent
-        draft.keep(name, sent, default)
+        complete = _COMPLETE.get(name)
+        value = sent if complete is None else complete(sent, draft.kept.get(name) or default, draft)
+        if isinstance(value, Refused):
+            return value
+        draft.keep(name, value, default)
     return _take_image(draft) if draft.is_variation and "image" in draft.fields else None
 
 

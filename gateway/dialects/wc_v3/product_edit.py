@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -42,6 +42,8 @@ class ProductBody:
     is_variation: bool = False
     parent: Mapping[str, Any] | None = None
     """The row of the parent of a variation that is new."""
+    shown_attributes: Sequence[Mapping[str, Any]] | None = None
+    """Those of a product as it is shown, where they are made of its variations'."""
     slug: str | None = None
     """The slug that it gets, made unique; None: the one it has."""
     stock_only: bool = False
@@ -77,6 +79,7 @@ class ProductBody:
             is_variation=self.is_variation,
             zone=self.zone,
             now=self.now,
+            shown_attributes=self.shown_attributes,
         )
         if stored is not None:
             draft.on_hand, draft.has_variations = stored.on_hand, stored.has_variations

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
-from storage.product_edits import EditOutcome
 
 from gateway.dialects.wc_v3 import errors
 from gateway.dialects.wc_v3.product_edit import Deletion, ProductBody
@@ -13,6 +12,7 @@ from gateway.dialects.wordpress import RestError
 from storage import keys, product_views
 from storage.changes import DEFAULT_LOCATION, ItemKey, Refused
 from storage.errors import ErrorCode
+from storage.product_edits import EditOutcome
 
 _PROPOSALS_MAX: Final = 50
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from gateway.dialects.wc_v3 import responses
 from gateway.dialects.wc_v3.draft import NAME
 from gateway.dialects.wc_v3.product_edit import UNNAMED, Deletion, ProductBody
 from gateway.dialects.wc_v3.refusals import explained
@@ -58,7 +59,7 @@ async def save(
 
     Refuses as product_edits.edit() does.
     """
-    items = await _with_slugs(session, await _with_parent(session, items, caller.parent_id))
+    items = await _with_slugs(session, await _with_parent(session, await _with_attributes(session, items), caller))
     views = await _views(session, [item.id for item in items if isinstance(item, Deletion)])
     edits = await product_edits.edit(
         session,
@@ -99,11 +100,28 @@ async def _views(session: AsyncSession, ids: Collection[int | None]) -> dict[int
     return {view.id: view for view in await product_views.by_ids(session, named)} if named else {}
 
 
-async def _with_parent(session: AsyncSession, items: Sequence[Item], parent_id: int | None) -> Sequence[Item]:
-    """New variations are told of their parent."""
-    if parent_id is None or not any(_is_new(item) for item in items):
+async def _with_attributes(session: AsyncSession, items: Sequence[Item]) -> Sequence[Item]:
+    """Products whose attributes are sent are told which ones they show: what is made of variations shall not become
+    their own when it is sent back."""
+    named = [item.id for item in items if isinstance(item, ProductBody) and _names_attributes(item)]
+    if not named:
         return items
-    parent = (await _views(session, [parent_id])).get(parent_id)
+    shown = {id_: responses.attributes(view) for id_, view in (await _views(session, named)).items()}
+    return [
+        replace(item, shown_attributes=shown.get(item.id or 0)) if isinstance(item, ProductBody) else item
+        for item in items
+    ]
+
+
+def _names_attributes(item: ProductBody) -> bool:
+    return not _is_new(item) and not item.is_variation and "attributes" in item.fields
+
+
+async def _with_parent(session: AsyncSession, items: Sequence[Item], caller: Caller) -> Sequence[Item]:
+    """New variations are told of their parent."""
+    if caller.parent_id is None or not any(_is_new(item) for item in items):
+        return items
+    parent = (await _views(session, [caller.parent_id])).get(caller.parent_id)
     if parent is None:
         return items
     row = {"sku": parent.sku, "manage_stock": parent.manage_stock, "extra": parent.extra}
