@@ -2,18 +2,20 @@
 
 from typing import Final
 
+from starlette.middleware import Middleware
+
 from gateway.dialects.dialect import Dialect
 from gateway.dialects.wc_v3 import reads, site_data, site_lists, site_reports, site_settings, site_status
 from gateway.dialects.wc_v3 import write_routes as writing
 from gateway.dialects.wc_v3.credentials import Credentials
 from gateway.dialects.wc_v3.errors import HANDLERS
+from gateway.dialects.wc_v3.signed_forms import SignedForms
 from gateway.dialects.wordpress import Namespace, Resource, routes
 from gateway.dialects.wordpress.resources import editable
 
 NAME: Final = "wc/v3"
 """The origin of every change that comes in here, by whichever of the two namespaces."""
 
-_SITE: Final = (site_data, site_lists, site_reports, site_settings, site_status)
 _PRODUCTS: Final = [
     Resource("/products", {"GET": reads.PRODUCTS, "POST": writing.CREATE_PRODUCT}),
     Resource("/products/batch", editable(writing.BATCH)),
@@ -26,13 +28,28 @@ _PRODUCTS: Final = [
     ),
     *reads.RESOURCES,
 ]
+_SITE: Final = (  # after what is asked most: paths are tried in order
+    site_data,
+    site_lists,
+    site_reports,
+    site_settings,
+    site_status,
+)
 
 NAMESPACE: Final = Namespace("wc/v3", [*_PRODUCTS, *(resource for part in _SITE for resource in part.RESOURCES)])
 ANALYTICS_NAMESPACE: Final = Namespace("wc-analytics", [])
 
 
 def _dialect(namespace: Namespace) -> Dialect:
-    return Dialect(NAME, [f"/wp-json/{namespace.name}"], routes(namespace), Credentials(), HANDLERS, cors=False)
+    return Dialect(
+        NAME,
+        [f"/wp-json/{namespace.name}"],
+        routes(namespace),
+        Credentials(),
+        HANDLERS,
+        cors=False,
+        middleware=[Middleware(SignedForms)],
+    )
 
 
 DIALECT: Final = _dialect(NAMESPACE)

@@ -28,7 +28,7 @@ def bodies(fields: Any) -> st.SearchStrategy[dict[str, Any]]:
     return st.dictionaries(st.sampled_from([*sorted(fields), "id", "force"]), VALUES, min_size=1, max_size=4)
 
 
-@settings(max_examples=12, **HOLD)
+@settings(max_examples=5, **HOLD)
 @given(product=bodies(PRODUCT_FIELDS), variation=bodies(VARIATION_FIELDS))
 async def test_no_value_of_any_field_is_an_error_of_ours(shop: Shop, product: Any, variation: Any) -> None:
     for method, path, body in (

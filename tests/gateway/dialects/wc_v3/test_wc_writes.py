@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import text, update
 
-from storage import inventory
+from storage import access, inventory
+from storage.access import Scope
 from storage.changes import SetQuantity
 from storage.tables import Location, StockLevel
 from storage.upsert import table_of
@@ -360,3 +361,24 @@ async def test_what_is_in_the_trash_is_edited_and_restored_but_not_stocked(shop:
     assert error["code"] == "product_invalid_sku"
     restored = await shop.put(path, status="publish", sku="S-2", stock_quantity=3)
     assert (restored["status"], restored["stock_quantity"]) == ("publish", 3)
+
+
+async def test_a_key_of_some_locations_changes_their_stock_and_nothing_else(shop: Shop) -> None:
+    async def key(*ids: int) -> Shop:
+        scopes = [Scope.READ, Scope.WRITE]
+        issued = await shop.database.transact(access.issue_api_key, "till", scopes, location_ids=list(ids))
+        return shop.as_(("till", issued.token))
+
+    till = await key(OTHER)
+    path = f"/products/{S}"
+    assert (await till.put(path, locations=[{"id": OTHER, "quantity": 4}]))["stock_quantity"] == 14
+    for body in ({"stock_quantity": 9}, {"locations": [{"id": MAIN, "quantity": 1}]}, {"name": "Mine"}):
+        assert (await refused(till, "PUT", path, 403, json=body))["code"] == "woocommerce_rest_cannot_edit"
+    assert (await (await key(MAIN)).put(path, stock_quantity=9))["stock_quantity"] == 9
+    assert (await refused(till, "POST", "/products", 403, json={"name": "N"}))[
+        "code"
+    ] == "woocommerce_rest_cannot_create"
+    assert (await refused(till, "DELETE", path, 403))["code"] == "woocommerce_rest_cannot_delete"
+    nowhere = await key()
+    for body in ({"stock_quantity": 1}, {}):
+        assert (await refused(nowhere, "PUT", path, 403, json=body))["code"] == "woocommerce_rest_cannot_edit"
