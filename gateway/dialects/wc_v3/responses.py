@@ -195,7 +195,7 @@ def _sellable(view: ProductView, kept: Mapping[str, Any], site: Site) -> dict[st
         "date_modified": modified,
         "date_modified_gmt": modified_gmt,
         "sku": view.sku or (view.parent.sku if view.parent is not None else None) or "",
-        "global_unique_id": view.gtin_text or "",
+        "global_unique_id": view.gtin_text or kept.get("global_unique_id", ""),
         "price": _price(view.price, None) if is_variable else sale if view.on_sale else regular,
         "regular_price": "" if is_variable else regular,
         "sale_price": "" if is_variable else sale,
