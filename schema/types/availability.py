@@ -42,6 +42,7 @@ from storage.availability import Offers, holds_of_any
 from storage.changes import QUANTITY_MAX, is_storable, sku_key
 from storage.columns import NO_SKU, Timestamp
 from storage.columns import Price as PriceType
+from storage.conditions import is_named_by
 from storage.json_rows import among, json_text, members_of, rows_of
 from storage.upsert import table_of
 from storage.visibility import is_capped, shown_quantity
@@ -323,7 +324,12 @@ def _lines(lines: Slot, offered: str, sees: Sees, new_name: NewName) -> Select[A
         .group_by(column("product_id"))
         .subquery(new_name("total"))
     )
-    is_named = and_(product.c.sku_key == line.c.key, product.c.sku_key != NO_SKU, sees.row("Product", product.c))
+    is_named = and_(
+        product.c.sku_key == line.c.key,
+        product.c.sku_key != NO_SKU,
+        is_named_by(product.c, "sku_key"),
+        sees.row("Product", product.c),
+    )
     untracked = and_(product.c.id.is_not(None), availability.is_untracked(product.c, _seen(sees)[1]))
     values = (
         line.c.n,

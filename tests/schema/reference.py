@@ -246,9 +246,14 @@ class Shop:
         if name == "id":
             return _first(p for p in self.all_products if p.number == _number("Product", value))
         if name == "sku":
-            return _first(p for p in self.all_products if p.sku and p.sku.casefold() == value.casefold())
+            return self._named(lambda p: p.sku and p.sku.casefold() == value.casefold())
         digits = re.sub(r"[\s-]", "", value)
-        return _first(p for p in self.all_products if p.row["gtin"] and p.row["gtin"] == digits.zfill(14))
+        return self._named(lambda p: p.row["gtin"] and p.row["gtin"] == digits.zfill(14))
+
+    def _named(self, has_key: Callable[[Any], Any]) -> Any:
+        """The one that is not in the trash, else the last."""
+        found = sorted(filter(has_key, self.all_products), key=lambda p: (p.status == "trash", -p.number))
+        return _first(iter(found))
 
     def products(
         self,
