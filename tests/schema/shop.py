@@ -140,7 +140,7 @@ def _product(rng: random.Random, number: int, text: str, **values: Any) -> Produ
         low_stock_threshold=rng.choice((None, None, 0, 1, 5)),
         created_at=rng.choice(TIMES),
         updated_at=rng.choice(TIMES),
-        **values,
+        **{"stock_status": ("instock", "outofstock", "instock", "onbackorder")[number % 4], **values},
     )
 
 
