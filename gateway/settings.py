@@ -6,10 +6,13 @@ import os
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Final, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gateway.currencies import CURRENCIES
 
 PREFIX = "STOCKGATE_"
 _TEST_PREFIX = f"{PREFIX}TEST_"
@@ -54,6 +57,8 @@ class Settings(BaseSettings):
     secret_key_file: str = Field(
         "", description="The file that holds it otherwise; empty: stockgate.secret, beside an SQLite database."
     )
+    timezone: str = Field("UTC", description="IANA time zone of the shop: what wc/v3 tells and takes as site time.")
+    currency: str = Field("USD", description="ISO 4217 code of the currency that prices are in.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least severe log lines kept."
     )
@@ -110,6 +115,9 @@ class Settings(BaseSettings):
     wc_keys_over_http: Literal["auto", "on", "off"] = Field(
         "auto", description="Whether wc/v3 takes consumer keys without TLS unsigned; auto: in development mode."
     )
+    wc_foreign_lists: Literal["empty", "missing"] = Field(
+        "empty", description="Whether orders, customers and coupons of wc/v3 are empty lists or no routes at all."
+    )
     csv_exports_max: int = Field(
         4, ge=1, le=1000, description="CSV exports streaming at once; each keeps a database connection while it lasts."
     )
@@ -118,16 +126,41 @@ class Settings(BaseSettings):
     console: Literal["auto", "on", "off"] = Field(
         "auto", description="GraphiQL at /graphql and /console: on, off, or auto: on in development mode."
     )
+    docs: Literal["auto", "on", "off"] = Field(
+        "auto", description="The API's page at /docs: on, off, or auto: on in development mode."
+    )
     console_key: SecretStr = Field(
         SecretStr(""),
         description="API key that GraphiQL fills in for browsers on this machine; `serve --demo` sets it to its own.",
     )
+
+    @property
+    def takes_wc_keys_over_http(self) -> bool:
+        """Whether a consumer pair that everybody on the way can read opens wc/v3."""
+        by_mode = "on" if self.mode == "development" else "off"
+        return (by_mode if self.wc_keys_over_http == "auto" else self.wc_keys_over_http) == "on"
 
     @field_validator("secret_key")
     @classmethod
     def _is_long_enough(cls, value: SecretStr) -> SecretStr:
         if 0 < len(value.get_secret_value()) < SECRET_LENGTH_MIN:
             raise PydanticCustomError("too_short", f"must have at least {SECRET_LENGTH_MIN} characters")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_a_time_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):  # no such zone, or no name of one
+            raise PydanticCustomError("no_time_zone", "{text} is no IANA time zone", {"text": repr(value)}) from None
+        return value
+
+    @field_validator("currency")
+    @classmethod
+    def _is_a_currency(cls, value: str) -> str:
+        if value not in CURRENCIES:
+            raise PydanticCustomError("no_currency", "{text} is no ISO 4217 currency", {"text": repr(value)})
         return value
 
     @field_validator("trusted_proxies")

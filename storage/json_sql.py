@@ -140,6 +140,28 @@ def json_aggregate(value: ColumnElement[Any]) -> ColumnElement[Any]:
     return _Aggregate(value)
 
 
+class _Numbers(Construct):
+    name = "json_numbers"
+    inherit_cache = True
+    type = JsonText()
+
+
+@compiles(_Numbers, "sqlite")
+def _numbers_sqlite(element: _Numbers, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"json_group_array({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(_Numbers, "postgresql")
+def _numbers_postgresql(element: _Numbers, compiler: SQLCompiler, **kw: Any) -> str:
+    number = f"coalesce(CAST({compiler.process(element.clauses, **kw)} AS TEXT), 'null')"
+    return f"coalesce('[' || string_agg({number}, ',') || ']', '[]')"
+
+
+def json_numbers(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A JSON array of a number over all rows. Several over the same rows have them in the same order."""
+    return _Numbers(value)
+
+
 class _OrNull(Construct):
     name = "json_or_null"
     inherit_cache = True
@@ -250,6 +272,108 @@ def _hex_postgresql(element: _Hex, compiler: SQLCompiler, **kw: Any) -> str:
 def hex_text(value: ColumnElement[Any]) -> ColumnElement[str]:
     """The UTF-8 bytes of a text in hexadecimal."""
     return _Hex(value)
+
+
+class _DocumentJson(Construct):
+    name = "document_json"
+    inherit_cache = True
+    type = JsonText()
+
+
+@compiles(_DocumentJson, "sqlite")
+def _document_sqlite(element: _DocumentJson, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"json({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(_DocumentJson, "postgresql")
+def _document_postgresql(element: _DocumentJson, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **kw)} AS TEXT)"
+
+
+def document_json(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A column that holds a JSON document, as that document."""
+    return _DocumentJson(value)
+
+
+class _MemberText(Construct):
+    name = "json_member_text"
+    inherit_cache = True
+    type = Text()
+
+
+@compiles(_MemberText, "sqlite")
+def _member_text_sqlite(element: _MemberText, compiler: SQLCompiler, **kw: Any) -> str:
+    document, path = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"CAST(json_extract({document}, '$.' || {path}) AS TEXT)"
+
+
+@compiles(_MemberText, "postgresql")
+def _member_text_postgresql(element: _MemberText, compiler: SQLCompiler, **kw: Any) -> str:
+    document, path = (compiler.process(clause, **kw) for clause in element.clauses)
+    found = f"jsonb_path_query_first({document}, CAST('$.' || {path} AS jsonpath)) #>> '{{}}'"
+    return f"(CASE {found} WHEN 'true' THEN '1' WHEN 'false' THEN '0' ELSE {found} END)"
+
+
+def member_text(document: ColumnElement[Any], *path: str) -> ColumnElement[str | None]:
+    """A scalar deep in a JSON document as text, true and false as 1 and 0. The path is ours, never a caller's."""
+    return _MemberText(document, _path(path))
+
+
+class _MemberNumber(Construct):
+    name = "json_member_number"
+    inherit_cache = True
+    type = Float()
+
+
+@compiles(_MemberNumber, "sqlite")
+def _member_number_sqlite(element: _MemberNumber, compiler: SQLCompiler, **kw: Any) -> str:
+    document, path = (compiler.process(clause, **kw) for clause in element.clauses)
+    is_number = f"json_type({document}, '$.' || {path}) IN ('integer', 'real')"
+    return f"(CASE WHEN {is_number} THEN json_extract({document}, '$.' || {path}) ELSE 0 END)"
+
+
+@compiles(_MemberNumber, "postgresql")
+def _member_number_postgresql(element: _MemberNumber, compiler: SQLCompiler, **kw: Any) -> str:
+    document, path = (compiler.process(clause, **kw) for clause in element.clauses)
+    number = f"""jsonb_path_query_first({document}, CAST('$.' || {path} || ' ? (@.type() == "number")' AS jsonpath))"""
+    return f"coalesce(CAST({number} #>> '{{}}' AS NUMERIC), 0)"
+
+
+def member_number(document: ColumnElement[Any], *path: str) -> ColumnElement[Any]:
+    """A number deep in a JSON document, 0 where there is none."""
+    return _MemberNumber(document, _path(path))
+
+
+class _HasIds(Construct):
+    name = "json_has_ids"  # no Boolean, as storage.json_rows.among()
+    inherit_cache = True
+
+
+@compiles(_HasIds, "sqlite")
+def _has_ids_sqlite(element: _HasIds, compiler: SQLCompiler, **kw: Any) -> str:
+    document, path, ids = (compiler.process(clause, **kw) for clause in element.clauses)
+    own = "CASE j.type WHEN 'object' THEN json_extract(j.value, '$.id') END"
+    return (
+        f"EXISTS (SELECT 1 FROM json_each({document}, '$.' || {path}) j "  # noqa: S608 (compiled SQL, no text of a caller)
+        f"WHERE {own} IN (SELECT value FROM json_each({ids})))"
+    )
+
+
+@compiles(_HasIds, "postgresql")
+def _has_ids_postgresql(element: _HasIds, compiler: SQLCompiler, **kw: Any) -> str:
+    document, path, ids = (compiler.process(clause, **kw) for clause in element.clauses)
+    asked = f"jsonb_build_object('ids', CAST({ids} AS jsonb))"
+    return f"jsonb_path_exists({document}, CAST('$.' || {path} || '[*].id ? (@ == $ids[*])' AS jsonpath), {asked})"
+
+
+def has_ids(document: ColumnElement[Any], path: Sequence[str], ids: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether a list of objects deep in a JSON document has one with one of these ids, themselves a JSON list."""
+    return _HasIds(document, _path(path), ids)
+
+
+def _path(names: Sequence[str]) -> ColumnElement[str]:
+    quoted = ".".join(f'"{name}"' for name in names)
+    return literal_column(f"'{quoted}'")
 
 
 def text_of(value: ColumnElement[Any]) -> ColumnElement[str]:

@@ -26,6 +26,7 @@ _LOCATIONS: Final = select(
     col(Location.id), col(Location.slug), col(Location.name), col(Location.description), col(Location.active)
 )
 _ACTIVE: Final = _LOCATIONS.where(col(Location.active))
+_COUNTRY_OF_DEFAULT: Final = select(col(Location.country)).where(col(Location.is_default))
 
 
 async def by_name(
@@ -35,3 +36,9 @@ async def by_name(
     rows: Sequence[Any] = (await session.execute(_LOCATIONS if inactive else _ACTIVE)).all()
     found = [ListedLocation(*row) for row in rows if among is None or row.id in among]
     return sorted(found, key=lambda location: (location.name.casefold(), location.id))
+
+
+async def country_of_default(session: AsyncSession) -> str:
+    """The country of the default location; '' where there is none, or it says none."""
+    found: str | None = (await session.execute(_COUNTRY_OF_DEFAULT)).scalar()
+    return found or ""

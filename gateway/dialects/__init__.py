@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 
-from gateway.dialects import inventory_update, mulopimfwc_v1, wordpress
+from gateway.dialects import inventory_update, mulopimfwc_v1, wc_v3, wordpress
 from gateway.dialects.dialect import Dialect
 
 DIALECTS: Sequence[Dialect] = (
     inventory_update.DIALECT,
     mulopimfwc_v1.DIALECT,
-    wordpress.root([mulopimfwc_v1.NAMESPACE]),  # last: it answers for the rest of /wp-json
+    wc_v3.DIALECT,
+    wc_v3.ANALYTICS,
+    wordpress.root(  # last: it answers for the rest of /wp-json
+        [mulopimfwc_v1.NAMESPACE, wc_v3.NAMESPACE, wc_v3.ANALYTICS_NAMESPACE]
+    ),
 )
 
 WORDPRESS_PREFIXES: Sequence[str] = tuple(mulopimfwc_v1.DIALECT.prefixes)

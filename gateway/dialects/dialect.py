@@ -19,6 +19,7 @@ from gateway.budgets import RateLimitedError
 from gateway.dialects.admission import Admission, BudgetHeaders
 from gateway.dialects.cross_origin import CrossOrigin
 from gateway.dialects.extra_headers import InvalidHeaderError
+from gateway.openapi.described import Described
 from storage.errors import DeadlineExceededError, InventoryError, StorageUnavailableError
 
 
@@ -27,7 +28,8 @@ class Dialect:
     """A REST wire format we serve. `name` is the origin recorded in every ledger entry it causes.
 
     `handlers` answer what is raised below, each in the dialect's own shape: at least the ANSWERED. `cors` says whether
-    pages of other origins are answered as everywhere else here; WordPress has a way of its own.
+    pages of other origins are answered as everywhere else here; WordPress has a way of its own. `described` is what
+    /openapi.json says of it. `middleware` comes before the credentials are looked at.
     """
 
     name: str
@@ -36,6 +38,8 @@ class Dialect:
     credentials: AuthenticationBackend
     handlers: Mapping[Any, Any]
     cors: bool = True
+    described: Described | None = None
+    middleware: Sequence[Middleware] = ()
 
 
 ANSWERED: Final = (
@@ -62,6 +66,7 @@ def mounts(dialect: Dialect) -> list[Mount]:
                 Middleware(BudgetHeaders),
                 *([Middleware(CrossOrigin)] if dialect.cors else []),
                 Middleware(ExceptionMiddleware, handlers=dialect.handlers),  # it answers for all below
+                *dialect.middleware,
                 Middleware(AuthenticationMiddleware, backend=dialect.credentials),
                 Middleware(Admission),
             ],

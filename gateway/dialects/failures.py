@@ -68,7 +68,7 @@ def handlers(render: Render, refuse: Refuse) -> Mapping[Any, Handler]:
             lambda _request, error: FailedError(429, "rate_limited", str(error), headers=error.headers)
         ),
         StorageUnavailableError: rendered(_unavailable),
-        DeadlineExceededError: rendered(_unavailable),
+        DeadlineExceededError: rendered(_too_late),
         ClientDisconnect: _gone,
         Exception: rendered(_broken),
     }
@@ -84,7 +84,13 @@ def _not_routed(error: HTTPException, allow: str) -> FailedError:
         return FailedError(404, "not_found", "There is nothing at this path")
     if error.status_code == 405:
         return FailedError(405, "method_not_allowed", f"Use {allow} here", headers={"Allow": f"OPTIONS, {allow}"})
-    return FailedError(error.status_code, "invalid_request", error.detail)
+    code = "forbidden" if error.status_code == 403 else "invalid_request"
+    return FailedError(error.status_code, code, error.detail)
+
+
+def _too_late(request: Request, error: Exception) -> FailedError:
+    log.warning("deadline exceeded", request_id=request_id_of(request.scope), reason=str(error))
+    return FailedError(504, "deadline_exceeded", str(error))
 
 
 def _unavailable(request: Request, error: Exception) -> FailedError:

@@ -2,34 +2,43 @@
 
 Reads JSON from standard input: {"port", "connections", "seconds", "requests": [{"path", "headers", "body"}]}. Prints
 JSON: {"requests", "seconds", "p50_ms", "p99_ms", "errors"}. Sends to 127.0.0.1 only, and stops after 120 s.
+A request may have a "method" other than POST; where its body has the text of COUNTER, each has another number there.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import statistics
 import sys
 import time
-from typing import Any
+from typing import Any, Final
+
+COUNTER: Final = "%count%"  # as long as the numbers that take its place
 
 
 def _wire(request: dict[str, Any]) -> bytes:
     body = request.get("body", "").encode()
     headers = {"Host": "127.0.0.1", "Content-Type": "application/json", **request.get("headers", {})}
     lines = [
-        f"POST {request['path']} HTTP/1.1",
+        f"{request.get('method', 'POST')} {request['path']} HTTP/1.1",
         *(f"{k}: {v}" for k, v in headers.items()),
         f"Content-Length: {len(body)}",
     ]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
+_numbers: Final = itertools.count(1_000_000 + time.time_ns() // 1000 % 8_000_000)
+
+
 async def _connection(port: int, wires: list[bytes], until: float, start: int) -> tuple[list[float], int]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**22)
     durations, errors, n = [], 0, start
+    marker = COUNTER.encode()
     while (begun := time.perf_counter()) < until:
-        writer.write(wires[n % len(wires)])
+        wire = wires[n % len(wires)]
+        writer.write(wire.replace(marker, b"%d" % next(_numbers)) if marker in wire else wire)
         n += 1
         head = await reader.readuntil(b"\r\n\r\n")
         length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))

@@ -79,25 +79,36 @@ class AsyncpgFloor:
 @contextmanager
 def floor_beside(url: str) -> Iterator[Floor]:
     """The floor on a copy of a database that nobody is connected to."""
+    with copied(url) as copy:
+        if copy.startswith("sqlite"):
+            on_file = SqliteFloor(str(make_url(copy).database))
+            yield on_file
+            on_file.connection.close()
+            return
+        floor = AsyncpgFloor(copy)
+        try:
+            yield floor
+        finally:
+            floor.runner.run(floor.connection.close())
+            floor.runner.close()
+
+
+@contextmanager
+def copied(url: str) -> Iterator[str]:
+    """The URL of a copy of a database that nobody is connected to."""
     if url.startswith("sqlite"):
         path = str(make_url(url).database)
         whole = sqlite3.connect(path)
         whole.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         whole.close()
-        on_file = SqliteFloor(shutil.copy(path, f"{path}.floor"))
-        yield on_file
-        on_file.connection.close()
+        yield f"sqlite:///{shutil.copy(path, f'{path}.floor')}"
         return
     name = f"{make_url(url).database}_floor"
-    with asyncio.Runner() as runner:
-        runner.run(_run(url, f'CREATE DATABASE "{name}" TEMPLATE "{make_url(url).database}"'))
-    floor = AsyncpgFloor(make_url(url).set(database=name).render_as_string(hide_password=False))
+    asyncio.run(_run(url, f'CREATE DATABASE "{name}" TEMPLATE "{make_url(url).database}"'))
     try:
-        yield floor
+        yield make_url(url).set(database=name).render_as_string(hide_password=False)
     finally:
-        floor.runner.run(floor.connection.close())
-        floor.runner.run(_run(url, f'DROP DATABASE "{name}" WITH (FORCE)'))
-        floor.runner.close()
+        asyncio.run(_run(url, f'DROP DATABASE "{name}" WITH (FORCE)'))
 
 
 async def _run(url: str, statement: str) -> None:

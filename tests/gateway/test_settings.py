@@ -52,6 +52,9 @@ def test_settings_cannot_be_changed_afterwards() -> None:
         ("STOCKGATE_PORT", "http", "STOCKGATE_PORT: Input should be a valid integer"),
         ("STOCKGATE_LOG_LEVEL", "loud", "STOCKGATE_LOG_LEVEL: Input should be 'debug'"),
         ("STOCKGATE_CORS_ORIGINS", "shop.example", "STOCKGATE_CORS_ORIGINS: not valid JSON"),
+        ("STOCKGATE_TIMEZONE", "Mars/Olympus", "STOCKGATE_TIMEZONE: 'Mars/Olympus' is no IANA time zone"),
+        ("STOCKGATE_TIMEZONE", "../secret", "STOCKGATE_TIMEZONE: '../secret' is no IANA time zone"),
+        ("STOCKGATE_CURRENCY", "eur", "STOCKGATE_CURRENCY: 'eur' is no ISO 4217 currency"),
         ("STOCKGATE_KEY_CACHE_SECONDS", "60", "STOCKGATE_KEY_CACHE_SECONDS: Input should be less than or equal to 5"),
     ],
 )

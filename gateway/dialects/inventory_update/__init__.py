@@ -7,6 +7,7 @@ from starlette.routing import Route
 from gateway.dialects.dialect import Dialect
 from gateway.dialects.inventory_update import handlers
 from gateway.dialects.inventory_update.credentials import Credentials
+from gateway.dialects.inventory_update.described import DESCRIBED
 from gateway.dialects.inventory_update.errors import HANDLERS
 
 DIALECT: Final = Dialect(
@@ -15,4 +16,5 @@ DIALECT: Final = Dialect(
     routes=[Route("/inventory", handlers.update, methods=["POST"])],
     credentials=Credentials(),
     handlers=HANDLERS,
+    described=DESCRIBED,
 )

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from starlette.responses import JSONResponse, Response
+from typing_extensions import TypedDict
 
 from gateway.dialects.extra_headers import changed_headers
 from storage.changes import Applied
+
+
+class Updated(TypedDict):
+    """An accepted count. `previous_quantity` is null where it was never counted."""
+
+    success: Literal[True]
+    product_id: int | None
+    sku: str | None
+    upc: str | None
+    store: str
+    quantity: int | None
+    previous_quantity: int | None
 
 
 def updated(applied: Applied, store: str, upc: str | None, *, dry_run: bool) -> Response:
@@ -14,7 +29,7 @@ def updated(applied: Applied, store: str, upc: str | None, *, dry_run: bool) -> 
     headers = changed_headers(
         group_id=applied.group_id, replayed=applied.replayed, dry_run=dry_run, etag=outcome.version
     )
-    body = {
+    body: Updated = {
         "success": True,
         "product_id": outcome.product_id,
         "sku": outcome.sku,

@@ -7,6 +7,7 @@ from starlette.middleware import Middleware
 from gateway.dialects.dialect import Dialect
 from gateway.dialects.mulopimfwc_v1 import handlers, reads
 from gateway.dialects.mulopimfwc_v1.credentials import Credentials, may_deliver, may_read, may_read_stock, may_write
+from gateway.dialects.mulopimfwc_v1.described import describe
 from gateway.dialects.mulopimfwc_v1.errors import HANDLERS
 from gateway.dialects.mulopimfwc_v1.webhook_log import WebhookLog
 from gateway.dialects.wordpress import Endpoint, Namespace, Resource, routes
@@ -34,4 +35,5 @@ DIALECT: Final = Dialect(
     credentials=Credentials(),
     handlers=HANDLERS,
     cors=False,
+    described=describe(NAMESPACE),
 )

@@ -10,6 +10,7 @@ from gateway.dialects.mulopimfwc_v1 import errors, requests, responses
 from gateway.dialects.mulopimfwc_v1.credentials import caller_of, deliverer
 from gateway.dialects.mulopimfwc_v1.extra_headers import DELIVERY, ExtraHeaders
 from gateway.dialects.mulopimfwc_v1.items import ITEM_REQUIRED, read_item
+from gateway.dialects.mulopimfwc_v1.responses import BulkResults
 from gateway.dialects.wordpress import Answer, RestError, RestRequest
 from gateway.request_log import request_id_of
 from storage import inventory
@@ -45,7 +46,7 @@ async def bulk_sync(request: RestRequest) -> Answer:
     except GroupRejectedError as error:
         if not extra.strict:
             raise
-        results = responses.bulk_results(error.outcomes) | {"success": 0}
+        results: BulkResults = {**responses.bulk_results(error.outcomes), "success": 0}
         message = f"No item was applied: {results['failed']} of {len(items)} failed."
         raise RestError(422, "bulk_sync_failed", message, headers=preference, results=results) from None
     return Answer(responses.bulk_sync(applied.outcomes), headers=preference | _headers(applied, extra))

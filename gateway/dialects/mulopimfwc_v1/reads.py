@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import anyio
 import anyio.lowlevel
@@ -17,6 +17,7 @@ from gateway.dialects.mulopimfwc_v1 import csv_rows, requests, responses
 from gateway.dialects.mulopimfwc_v1.credentials import caller_of, sees_stock
 from gateway.dialects.mulopimfwc_v1.items import slug_of
 from gateway.dialects.mulopimfwc_v1.requests import Export, Paging
+from gateway.dialects.mulopimfwc_v1.responses import ExportRow, Product
 from gateway.dialects.wordpress import Answer, RestError, RestRequest
 from storage import deadline, locations, products, stock_levels
 from storage.locations import ListedLocation
@@ -49,18 +50,18 @@ async def list_products(request: RestRequest) -> Answer:
 
 async def _products_with_inventory(
     session: AsyncSession, wanted: ProductFilter, paging: Paging, within: Collection[int] | None
-) -> list[dict[str, Any]]:
+) -> list[Product]:
     found = await products.page(session, wanted, page=paging.page, per_page=paging.per_page)
     places = await locations.by_name(session, among=within)
     at = StockFilter([place.id for place in places])
     levels = await stock_levels.of_items(session, [each.id for each in found], at)
     return [
-        responses.product(each)
-        | {
+        {
+            **responses.product(each),
             "inventory": [
                 responses.inventory_row(place, levels.get(each.id, {}).get(place.id, NEVER_STOCKED))
                 for place in (places if each.type != "variable" else ())
-            ]
+            ],
         }
         for each in found
     ]
@@ -82,9 +83,7 @@ async def export(request: RestRequest) -> Answer | Response:
     )  # fmt: skip
 
 
-async def _page(
-    session: AsyncSession, wanted: Export, within: Collection[int] | None
-) -> tuple[int, list[dict[str, Any]]]:
+async def _page(session: AsyncSession, wanted: Export, within: Collection[int] | None) -> tuple[int, list[ExportRow]]:
     """How many products there are in all, and the rows of one page of them."""
     places, stock = await _selected(session, wanted, within)
     if not places:
@@ -96,7 +95,7 @@ async def _page(
 
 def _rows(
     found: Sequence[Sequence[StockedItem]], places: Sequence[ListedLocation], *, never_stocked: bool
-) -> list[dict[str, Any]]:
+) -> list[ExportRow]:
     """As csv_rows.lines() does it: location after location, and within each the product's items."""
     return [
         responses.export_row(item, place, item.levels.get(place.id, NEVER_STOCKED))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 import orjson
@@ -47,11 +49,20 @@ def invalid_parameter(name: str, code: str, message: str) -> RestError:
     )
 
 
+def _escape(error: UnicodeError) -> tuple[str, int]:
+    """A run of text outside ASCII as `\\uXXXX`."""
+    assert isinstance(error, UnicodeEncodeError)  # noqa: S101 (for the type checker: only encoding comes here)
+    return encode_basestring_ascii(error.object[error.start : error.end])[1:-1], error.end
+
+
+codecs.register_error("stockgate.json", _escape)
+
+
 def encode(body: Any, *, pretty: bool = False) -> bytes:
     """JSON as PHP writes it: `/` as `\\/`, everything outside ASCII as `\\uXXXX`, indented by four when pretty."""
     if pretty:
-        return json.dumps(body, indent=4).replace("/", "\\/").encode()
+        return json.dumps(orjson.loads(orjson.dumps(body)), indent=4).replace("/", "\\/").encode()
     text = orjson.dumps(body)
-    if not text.isascii():
-        text = json.dumps(body, separators=(",", ":")).encode()
+    if not text.isascii():  # JSON has such text in strings only: what is around it stays as it is
+        text = text.decode().encode("ascii", "stockgate.json")
     return text.replace(b"/", b"\\/")

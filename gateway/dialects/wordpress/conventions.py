@@ -6,6 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+import orjson
+from orjson import Fragment
+from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,6 +19,7 @@ _ALLOW_HEADERS: Final = "Authorization, X-WP-Nonce, Content-Disposition, Content
 _OUR_ALLOW_HEADERS: Final = ", ".join(["X-API-Key", "X-Webhook-Secret", "X-Delivery-Id", "Prefer", *REQUEST])
 _EXPOSE_HEADERS: Final = "X-WP-Total, X-WP-TotalPages, Link"
 _OUR_EXPOSE_HEADERS: Final = ", ".join(["Preference-Applied", *ANSWER])
+_HOME: Final = "stockgate.home"
 _UNCACHED: Final = {
     "Expires": "Wed, 11 Jan 1984 05:00:00 GMT",
     "Cache-Control": "no-cache, must-revalidate, max-age=0, no-store, private",
@@ -26,8 +30,8 @@ def respond(request: Request, answer: Answer) -> Response:
     """The answer as WordPress sends it."""
     query = request.query_params
     body, status, headers = answer.body, answer.status, {**_allow(request), **answer.headers}
-    if status < 400:
-        body = _only(body, _fields(request))
+    if status < 400 and (fields := fields_of(request)):
+        body = _only(body, fields)
     if "_envelope" in query:
         body, status, headers = {"body": body, "status": status, "headers": headers or []}, 200, {}
     text, media_type = encode(body, pretty="_pretty" in query), "application/json; charset=UTF-8"
@@ -60,8 +64,13 @@ def _is_callback(name: str) -> bool:
 def home(request: Request) -> str:
     """The base URL under which clients reach this server, without a slash at its end."""
     public_url: str = request.app.state.settings.public_url
-    root_path = request.scope.get("app_root_path", "")
-    return public_url.rstrip("/") or f"{request.url.scheme}://{request.url.netloc}{root_path}"
+    if public_url:
+        return public_url.rstrip("/")
+    at: str | None = request.scope.get(_HOME)
+    if at is None:
+        bare = {**request.scope, "path": request.scope.get("app_root_path", ""), "query_string": b""}
+        request.scope[_HOME] = at = str(URL(scope=bare)).rstrip("/")  # without a query, whatever bytes that has
+    return at
 
 
 def _allow(request: Request) -> Mapping[str, str]:
@@ -100,16 +109,16 @@ def _cross_origin(request: Request) -> dict[str, str]:
     return allowed | {"Access-Control-Allow-Credentials": "true"} if origin in origins else allowed
 
 
-def _fields(request: Request) -> list[str]:
+def fields_of(request: Request) -> list[str]:
+    """What `_fields` asks for; nothing when all is wanted."""
     query = request.query_params
-    given = query.getlist("_fields[]") or re.split(r"[\s,]+", query.get("_fields", ""))
+    listed = [value for name, value in query.multi_items() if name.startswith("_fields[")]
+    given = listed or re.split(r"[\s,]+", query.get("_fields", ""))
     return [field.strip() for field in given if field.strip()]
 
 
 def _only(body: Any, fields: list[str]) -> Any:
-    """The named members of the body, or of each object in it."""
-    if not fields:
-        return body
+    """The named members of the body, or of each object in it. One object keeps its `_links`, as WordPress does it."""
     wanted: dict[str, Any] = {}
     for path in fields:
         level: dict[str, Any] = wanted
@@ -121,7 +130,17 @@ def _only(body: Any, fields: list[str]) -> Any:
             level = deeper
         else:
             level[name] = True
-    return [_pick(item, wanted) for item in body] if isinstance(body, list) else _pick(body, wanted)
+    body = _plain(body)
+    if isinstance(body, list):
+        return [_pick(item, wanted) for item in body]
+    picked = _pick(body, wanted)
+    return picked | {"_links": body["_links"]} if isinstance(body, dict) and "_links" in body else picked
+
+
+def _plain(body: Any) -> Any:
+    """Rows that the database wrote as JSON are read again, to look into them."""
+    first = body[0] if isinstance(body, list) and body else body
+    return orjson.loads(orjson.dumps(body)) if isinstance(first, Fragment) else body
 
 
 def _pick(value: Any, wanted: dict[str, Any]) -> Any:

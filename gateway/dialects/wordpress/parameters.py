@@ -1,129 +1,75 @@
-"""How WordPress reads a request: a JSON body, on any verb, and query parameters below it."""
+"""What a route takes: each parameter with its type, as OPTIONS describes it and as requests are checked against it."""
 
 from __future__ import annotations
 
-import json
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, Final, Literal
 
-import orjson
-from starlette.requests import Request
+from storage.changes import UNSET
 
-from gateway.body import BodyTooLargeError, read_body
-from gateway.dialects.wordpress.answers import RestError
-from gateway.settings import Settings
-from storage.database import Database
-
-_JSON_TYPE: Final = re.compile(r"application/(?:[a-z0-9!#$&^_.+-]+\+)?json", re.IGNORECASE)
-_EXACT_DIGITS_MAX: Final = 18
 TRUE: Final = frozenset({"1", "true", "yes", "on"})
 FALSE: Final = frozenset({"", "0", "false", "no", "off"})
 
-
-class Nothing:
-    """The type of NOTHING: the request has no JSON body, which is not the same as the body `null`."""
+Type = Literal["integer", "number", "string", "boolean", "array", "object", "date-time", "mixed"]
 
 
-NOTHING: Final = Nothing()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One parameter of an endpoint, or one member of a list or an object.
+
+    Without `default` it is in `RestRequest.args` only when it was sent. `nullable` keeps null, which otherwise becomes
+    the empty value of the type. `also` are texts taken as they are although the type is another (`"parent"` of a
+    boolean); `numbers` takes JSON numbers for a string, too.
+    """
+
+    type: Type = "string"
+    description: str = ""
+    default: Any = UNSET
+    enum: tuple[str, ...] = ()
+    minimum: int | None = None
+    maximum: int | None = None
+    items: Parameter | None = None
+    properties: Mapping[str, Parameter] | None = None
+    required: bool = False
+    nullable: bool = False
+    also: tuple[str, ...] = ()
+    numbers: bool = False
+    read_only: bool = False
+
+    def described(self) -> dict[str, Any]:
+        """The parameter as OPTIONS tells it."""
+        return {**self.schema(), "required": self.required}
+
+    def schema(self) -> dict[str, Any]:
+        """The parameter as JSON schema, in the words of WordPress."""
+        told: dict[str, Any] = {"description": self.description} if self.description else {}
+        told |= _TYPES.get(self.type, {"type": self.type})
+        if self.nullable or self.also:
+            told["type"] = [told.get("type", "string"), *["string"] * bool(self.also), *["null"] * self.nullable]
+        if self.default is not UNSET:
+            told["default"] = self.default
+        if self.enum:
+            told["enum"] = list(self.enum)
+        told |= {name: bound for name in ("minimum", "maximum") if (bound := getattr(self, name)) is not None}
+        if self.items is not None:
+            told["items"] = self.items.schema()
+        if self.properties is not None:
+            told["properties"] = {name: member.schema() for name, member in self.properties.items()}
+        return told | ({"readonly": True} if self.read_only else {})
 
 
-@dataclass(frozen=True, slots=True)
-class RestRequest:
-    """A request whose body was read. `json` is NOTHING when it had no JSON body."""
-
-    http: Request
-    json: Any = NOTHING
-
-    @property
-    def settings(self) -> Settings:
-        """The settings of this process."""
-        settings: Settings = self.http.app.state.settings
-        return settings
-
-    @property
-    def database(self) -> Database:
-        """Where operations and reads run."""
-        database: Database = self.http.app.state.database
-        return database
-
-    def parameter(self, name: str) -> Any:
-        """A parameter of the JSON body, or else of the query (the last, if it is repeated); None when absent."""
-        if isinstance(self.json, dict) and name in self.json:
-            return self.json[name]
-        return self.http.query_params.get(name)
-
-    def text(self, name: str) -> str:
-        """A parameter as text; '' when it is absent or is not a scalar."""
-        value = self.parameter(name)
-        return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
-
-    def flag(self, name: str) -> bool:
-        """A parameter as a boolean: `1`, `true`, `yes`, `on` in any case; anything else is false."""
-        return str(self.parameter(name)).strip().lower() in TRUE
-
-    def positive(self, name: str, default: int) -> int:
-        """A parameter as an integer of at least 1; anything else gives the default."""
-        value = self.parameter(name)
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value if 1 <= value < 10**_EXACT_DIGITS_MAX else default
-        if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value.strip()):
-            return int(value) or default
-        return default
+_TYPES: Final[Mapping[str, dict[str, Any]]] = {
+    "date-time": {"type": "string", "format": "date-time"},
+    "mixed": {"type": ["string", "number", "boolean", "array", "object", "null"]},
+}
 
 
-async def read(request: Request) -> RestRequest:
-    """Read the body, if its content type says that it is JSON. Raises RestError (400 or 413)."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip()
-    if not _JSON_TYPE.fullmatch(kind):
-        return RestRequest(request)
-    text = await _body(request)
-    request.state.payload = text.decode(errors="replace")  # for the webhook log, also when it is malformed
-    return RestRequest(request, _parse(text)) if text else RestRequest(request)
-
-
-async def _body(request: Request) -> bytes:
-    try:
-        return await read_body(request)
-    except BodyTooLargeError as error:
-        raise RestError(413, "rest_request_too_large", str(error)) from None
-
-
-def _parse(text: bytes) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        if "infinity" in str(error):
-            return _parse_huge(text)
-        raise _invalid_json(text) from None
-
-
-def _parse_huge(text: bytes) -> Any:
-    """A document with a number like 1e400, which is infinite: an invalid value of its field, not malformed JSON."""
-    try:
-        value = json.loads(text, parse_int=_integer, parse_constant=_refuse)
-        orjson.dumps(value)  # refuses the lone surrogates that json.loads lets through
-    except (ValueError, TypeError, RecursionError):
-        raise _invalid_json(text) from None
-    return value
-
-
-def _integer(digits: str) -> int | float:
-    return int(digits) if len(digits) <= _EXACT_DIGITS_MAX else float(digits)
-
-
-def _refuse(_constant: str) -> NoReturn:
-    raise ValueError("NaN and Infinity are not JSON")
-
-
-def _invalid_json(text: bytes) -> RestError:
-    code, reason = 4, "Syntax error"
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        code, reason = 5, "Malformed UTF-8 characters, possibly incorrectly encoded"
-    return RestError(
-        400, "rest_invalid_json", "Invalid JSON body passed.", json_error_code=code, json_error_message=reason
-    )
+def object_schema(title: str, properties: Mapping[str, Parameter]) -> dict[str, Any]:
+    """What a route's objects look like, as OPTIONS tells it beside the parameters."""
+    return {
+        "$schema": "http://json-schema.org/draft-04/schema#",
+        "title": title,
+        "type": "object",
+        "properties": {name: member.schema() for name, member in properties.items()},
+    }

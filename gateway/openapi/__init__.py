@@ -1,0 +1,1 @@
+"""What /openapi.json says: dialects describe themselves with the values of `described`; `document` joins them."""

@@ -1,0 +1,241 @@
+"""`scripts/bench rest`: the REST dialects against bare Starlette routes that run the same SQL by hand.
+
+Seeded 10,000 products × 20 locations; one worker; load from a separate process over 8 connections. The gateway gives
+the same answers as the floor, which writes to a copy of the database, and takes turns with it within one run; the ratio
+is the median over pairs of neighbouring turns. Every write changes what it names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import http.client
+import json
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from load import COUNTER
+from rich.console import Console
+from rich.table import Table
+from servers import ENGINES, Server, database_url, load, server, stockgate
+from sqlalchemy import text
+from write_floor import copied
+
+from storage.database import Database
+
+GOAL: Final = 0.4
+WC, STOCK, COUNT = "/wp-json/wc/v3/products", "/api/v2/inventory/sku", "/api/product/inventory"
+PAGES, BATCHES, BATCH = 20, 20, 100
+
+
+@dataclass(frozen=True)
+class Item:
+    """A seeded product, as the three dialects name it."""
+
+    id: int
+    sku: str
+    gtin: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """Requests that differ only in what they name, and what of their answers differs between two servers."""
+
+    what: str
+    requests: list[dict[str, Any]]
+    differs: frozenset[str] = field(default_factory=frozenset)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="scripts/bench rest", description=__doc__)
+    parser.add_argument("--engine", choices=[*ENGINES, "both"], default="both")
+    parser.add_argument("--products", type=int, default=10_000)
+    parser.add_argument("--locations", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=2, help="length of one turn")
+    parser.add_argument("--turns", type=int, default=7)
+    parser.add_argument("--only", choices=QUESTIONS, nargs="+", default=list(QUESTIONS), help="just these routes")
+    parser.add_argument("--json", type=Path, default=Path("bench-rest.json"), help="where the figures go")
+    asked = parser.parse_args()
+    engines = ENGINES if asked.engine == "both" else (asked.engine,)
+    rows = [row for engine in engines for row in measure(engine, asked)]
+    asked.json.write_text(json.dumps(rows, indent=1))
+    table = Table(title=f"{asked.products} products × {asked.locations} locations, 1 worker, 8 connections")
+    for heading in ("ratio", "goal", "engine", "route", "requests/s", "floor", "p50 ms", "p99 ms"):
+        table.add_column(heading, justify="left" if heading in {"engine", "route"} else "right")
+    for row in rows:
+        table.add_row(
+            f"{row['ratio']:.2f}", f"≥ {GOAL:g}", row["engine"], row["what"], f"{row['per_second']:.1f}",
+            f"{row['floor_per_second']:.1f}", f"{row['p50_ms']:.2f}", f"{row['p99_ms']:.2f}",
+        )  # fmt: skip
+    Console(width=120).print(table)
+
+
+def measure(engine: str, asked: argparse.Namespace) -> list[dict[str, Any]]:
+    with database_url(engine) as url:
+        if engine == "postgresql":
+            stockgate(url, "migrate")
+        stockgate(url, "seed", "--products", str(asked.products), "--locations", str(asked.locations))
+        wc, token = _wc_login(url), _token(url)
+        items = asyncio.run(_prepared(url))
+        gateway = {
+            "STOCKGATE_DATABASE_URL": url, "STOCKGATE_LOG_LEVEL": "warning", "STOCKGATE_WC_KEYS_OVER_HTTP": "on"
+        }  # fmt: skip
+        with (
+            copied(url) as copy,
+            server("gateway.app:create_app", **gateway) as ours,
+            server("rest_floor:create_app", STOCKGATE_BENCH_URL=copy) as floor,
+        ):
+            rows = []
+            for name in (name for name in QUESTIONS if name in asked.only):  # counts last: no total is below them
+                question = QUESTIONS[name](items, {"wc": _basic(*wc), "stock": _basic("bench", token), "till": token})
+                for request in question.requests[:3]:
+                    _same(question, *(_answer(side.port, request) for side in (ours, floor)))
+                pairs = [
+                    tuple(_turn(side, question, asked.seconds) for side in (ours, floor)) for _ in range(asked.turns)
+                ]
+                rows.append({"engine": engine, "what": question.what, **_figures(pairs)})
+            return rows
+
+
+def _turn(side: Server, question: Question, seconds: float) -> dict[str, Any]:
+    return load(side.port, question.requests, connections=8, seconds=seconds)
+
+
+def _figures(pairs: Sequence[Any]) -> dict[str, float]:
+    def per_second(run: Mapping[str, float]) -> float:
+        return run["requests"] / run["seconds"]
+
+    mine, floors = zip(*pairs, strict=True)
+    return {
+        "ratio": statistics.median(per_second(own) / per_second(floor) for own, floor in pairs),
+        "per_second": statistics.median(map(per_second, mine)),
+        "floor_per_second": statistics.median(map(per_second, floors)),
+        "p50_ms": statistics.median(run["p50_ms"] for run in mine),
+        "p99_ms": statistics.median(run["p99_ms"] for run in mine),
+    }
+
+
+# What is asked
+
+Keys = Mapping[str, dict[str, str]]
+
+
+def _pages(_items: Sequence[Item], keys: Any) -> Question:
+    paths = [f"{WC}?per_page={BATCH}&page={page}" for page in range(1, PAGES + 1)]
+    asked = [{"method": "GET", "path": path, "headers": keys["wc"]} for path in paths]
+    return Question(f"GET wc/v3/products?per_page={BATCH}", asked)
+
+
+def _updates(items: Sequence[Item], keys: Any) -> Question:
+    body = f'{{"stock_quantity": {COUNTER}}}'
+    asked = [{"method": "PUT", "path": f"{WC}/{item.id}", "headers": keys["wc"], "body": body} for item in items]
+    return Question("PUT wc/v3/products/{id}", asked, _MODIFIED)
+
+
+def _batches(items: Sequence[Item], keys: Any) -> Question:
+    asked = []
+    for n in range(BATCHES):
+        lines = ", ".join(f'{{"id": {item.id}, "stock_quantity": {COUNTER}}}' for item in items[n::BATCHES][:BATCH])
+        path = f"{WC}/batch"
+        asked.append({"method": "POST", "path": path, "headers": keys["wc"], "body": f'{{"update": [{lines}]}}'})
+    return Question(f"POST wc/v3/products/batch of {BATCH}", asked, _MODIFIED)
+
+
+def _patches(items: Sequence[Item], keys: Any) -> Question:
+    body = '{"warehouses": [{"id": 3, "stock": {"adjust_by": 1}}]}'
+    asked = [{"method": "PATCH", "path": f"{STOCK}/{i.sku}", "headers": keys["stock"], "body": body} for i in items]
+    return Question("PATCH /api/v2/inventory/sku/…", asked)
+
+
+def _counts(items: Sequence[Item], keys: Any) -> Question:
+    headers = {"Authorization": f"Bearer {keys['till']}"}
+    bodies = [f'{{"upc": "{item.gtin}", "store": "S002", "quantity": {COUNTER}}}' for item in items]
+    asked = [{"method": "POST", "path": COUNT, "headers": headers, "body": body} for body in bodies]
+    return Question("POST /api/product/inventory", asked)
+
+
+_MODIFIED: Final = frozenset({"date_modified", "date_modified_gmt"})
+QUESTIONS: Final[Mapping[str, Callable[[Sequence[Item], Any], Question]]] = {
+    "list": _pages, "update": _updates, "batch": _batches, "patch": _patches, "count": _counts
+}  # fmt: skip
+
+
+# The two servers
+
+
+def _basic(user: str, password: str) -> dict[str, str]:
+    return {"Authorization": f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"}
+
+
+def _wc_login(url: str) -> tuple[str, str]:
+    created = json.loads(stockgate(url, "key", "create", "--wc", "--name", "bench", *_SCOPES, "--json"))
+    return created["consumer_key"], created["consumer_secret"]
+
+
+def _token(url: str) -> str:
+    token: str = json.loads(stockgate(url, "key", "create", "--name", "bench", *_SCOPES, "--json"))["token"]
+    return token
+
+
+_SCOPES: Final = ("--scope", "read", "--scope", "write")
+
+
+async def _prepared(url: str) -> list[Item]:
+    """Two thousand of the seeded products. The first location becomes the default, which absorbs differences, and
+    PostgreSQL counts its rows, as it does by itself later."""
+
+    async def prepare(session: Any) -> list[Item]:
+        await session.execute(text("UPDATE location SET is_default = true WHERE position = 0"))
+        if url.startswith("postgresql"):
+            await session.execute(text("ANALYZE"))
+        rows = await session.execute(text("SELECT id, sku, gtin_text FROM product WHERE parent_id IS NULL ORDER BY id"))
+        return [Item(*row) for row in rows]
+
+    database = Database(url)
+    items = await database.transact(prepare)
+    await database.close()
+    return items[:: max(1, len(items) // 2000)]
+
+
+def _answer(port: int, asked: Mapping[str, Any]) -> tuple[int, Any]:
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    headers = {"Content-Type": "application/json", "Host": "127.0.0.1", **asked["headers"]}
+    body = asked.get("body", "").replace(COUNTER, "1000000")
+    client.request(asked["method"], asked["path"], body or None, headers)
+    answer = client.getresponse()
+    found = answer.status, answer.read()
+    client.close()
+    return found
+
+
+def _same(question: Question, ours: tuple[int, bytes], floor: tuple[int, bytes]) -> None:
+    """Stops when two servers do not give the same answer: then their times say nothing."""
+    texts = [_shown(question, answer) for answer in (ours, floor)]
+    if texts[0] == texts[1]:
+        return
+    first = next((n for n, pair in enumerate(zip(*texts, strict=False)) if pair[0] != pair[1]), 0)
+    start = max(0, first - 200)
+    differing = [each[start : start + 600] for each in texts]
+    raise SystemExit("\n".join([f"{question.what}: the answers differ.", *differing]))
+
+
+def _shown(question: Question, answer: tuple[int, bytes]) -> str:
+    def kept(value: Any) -> Any:
+        if isinstance(value, list):
+            return [kept(each) for each in value]
+        if isinstance(value, dict):
+            return {name: kept(each) for name, each in value.items() if name not in question.differs}
+        return value
+
+    status, body = answer
+    if status != 200:
+        raise SystemExit(f"{question.what}: {status} {body[:500]!r}")
+    return json.dumps(kept(json.loads(body)), sort_keys=True)
+
+
+if __name__ == "__main__":
+    main()

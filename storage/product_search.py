@@ -1,0 +1,256 @@
+"""The ids of the products that a ProductQuery asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final, TypeVar, cast
+
+import orjson
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    false,
+    func,
+    literal,
+    literal_column,
+    not_,
+    or_,
+    select,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from storage import product_conditions
+from storage.changes import ID_MAX, PRICE_MAX, QUANTITY_MAX, gtin14, is_storable, sku_key, storable
+from storage.columns import NO_SKU, Price, Timestamp
+from storage.conditions import SEARCH_MAX, has_attributes, like_pattern
+from storage.json_rows import among, json_text
+from storage.json_sql import has_ids, json_numbers, member_number, member_text, text_of
+from storage.product_queries import Kept, KeptIds, OrderBy, ProductQuery, Rows
+from storage.slugs import APOSTROPHES, slug_of
+from storage.tables import Product
+from storage.upsert import table_of
+
+Condition = ColumnElement[bool]
+N = TypeVar("N", int, Decimal)
+
+
+async def find(session: AsyncSession, wanted: ProductQuery, *, offset: int, limit: int) -> tuple[int, list[int]]:
+    """How many products there are in all, and the ids of these of them. One statement."""
+    if wanted.order.by is OrderBy.ASKED and wanted.ids is not None:
+        asked = {id_: n for n, id_ in enumerate(dict.fromkeys(wanted.ids))}
+        found = (await session.execute(_Search(wanted, datetime.now(UTC)).found)).scalars().all()
+        return len(found), sorted(found, key=asked.__getitem__)[offset : offset + limit]
+    total, ids = (await session.execute(_statement(wanted, min(offset, ID_MAX), limit))).one()
+    return total, orjson.loads(ids)
+
+
+async def ids_of_slug(session: AsyncSession, dialect: str, slug: str) -> list[int]:
+    """The products that have this slug: the one that a dialect keeps with them, or else one made of their name."""
+    words = [word for word in slug.split("-") if word]
+    if not words or len(slug) > SEARCH_MAX or not is_storable(slug):
+        return []
+    row = table_of(Product).c
+    own, name = member_text(row.extra, dialect, "slug"), cast("ColumnElement[str]", row.name_key)
+    for mark in APOSTROPHES:
+        name = func.replace(name, mark, "")
+    pattern = "".join(like_pattern(word)[:-1] for word in words) + "%"
+    made = and_(row.parent_id.is_(None), func.coalesce(own, "") == "", name.like(pattern, escape="\\"))
+    found = await session.execute(select(row.id, row.name, own).where(or_(own == literal(slug, Text()), made)))
+    return [id_ for id_, name, own in found if (own or slug_of(name)) == slug]
+
+
+async def count(session: AsyncSession, *wanted: ProductQuery) -> list[int]:
+    """How many products answer each question. One statement."""
+    now = datetime.now(UTC)
+    totals = [
+        select(func.count()).select_from(_Search(each, now).found.subquery()).scalar_subquery() for each in wanted
+    ]
+    return list((await session.execute(select(*totals))).one())
+
+
+def _statement(wanted: ProductQuery, offset: int, limit: int) -> Select[Any]:
+    search = _Search(wanted, datetime.now(UTC))
+    # What takes long to find is found once; the rest is counted by itself, so that an index has the page in its order
+    found: FromClause = search.found.cte("found") if search.is_costly else search.found.subquery("found")
+    keys = [found.c.position, found.c.id]
+    page = select(found.c.id).order_by(*(key.desc() if search.descending else key.asc() for key in keys))
+    page_ = page.offset(offset).limit(limit).subquery("page")
+    counted: FromClause = found if search.is_costly else search.uncosted.subquery("counted")
+    total = select(func.count()).select_from(counted).scalar_subquery()
+    return select(total, select(text_of(json_numbers(page_.c.id))).scalar_subquery())
+
+
+class _Search:
+    """A question as SQL. It is costly when it needs more than the row of each product."""
+
+    def __init__(self, wanted: ProductQuery, now: datetime) -> None:
+        self.wanted, self.now = wanted, now
+        self.row = table_of(Product).alias("item")
+        self.parent = table_of(Product).alias("item_parent")
+        self.is_costly = False
+        self.descending = wanted.order.descending
+        self._joined = False
+        conditions, position = list(self._conditions()), self._position()
+        source: FromClause = self.row
+        if self._joined:
+            source = self.row.outerjoin(self.parent, self.parent.c.id == self.row.c.parent_id)
+        self.uncosted = select(self.row.c.id).select_from(source).where(*conditions)
+        self.found = self.uncosted.add_columns(position.label("position"))
+
+    def _derived(self, value: Callable[[Any, Any], ColumnElement[Any]]) -> ColumnElement[Any]:
+        """What follows from a row and its parent's."""
+        self.is_costly = self._joined = True
+        return value(self.row.c, self.parent.c)
+
+    def _conditions(self) -> Iterator[Condition]:
+        row, wanted = self.row.c, self.wanted
+        if wanted.statuses is not None and "trash" in wanted.statuses:  # nothing else is deleted for good
+            yield row.deleted_at.is_(None)
+        if wanted.rows is not Rows.ALL:
+            is_variation = product_conditions.is_variation(row)
+            yield is_variation if wanted.rows is Rows.VARIATIONS else not_(is_variation)
+        yield from self._named()
+        if wanted.skus is not None:
+            yield and_(_among_texts(row.sku_key, map(sku_key, wanted.skus)), row.sku_key != NO_SKU)
+        if wanted.gtins is not None:
+            yield _among_texts(row.gtin, (gtin for text in wanted.gtins if (gtin := gtin14(text))))
+        for word in wanted.words:
+            yield self._has(word)
+        yield from self._dated()
+        yield from self._stocked()
+        if wanted.attributes:
+            pairs = [{"name": storable(name), "value": storable(value)} for name, value in wanted.attributes]
+            yield has_attributes(row, bindparam(None, json_text(pairs), Text()))
+        for kept in wanted.kept:
+            yield self._kept(kept)
+
+    def _named(self) -> Iterator[Condition]:
+        row, wanted = self.row.c, self.wanted
+        for column, only, without in (
+            (row.id, wanted.ids, wanted.excluded_ids),
+            (row.parent_id, wanted.parent_ids, wanted.excluded_parent_ids),
+        ):
+            if only is not None:
+                yield _among_ids(column, only)
+            if without:
+                yield not_(and_(column.is_not(None), _among_ids(column, without)))
+        statuses = wanted.statuses
+        yield row.status != _TRASH if statuses is None else row.status.in_(sorted(statuses))
+        if wanted.excluded_statuses:
+            yield row.status.not_in(sorted(wanted.excluded_statuses))
+        if wanted.types is not None:
+            yield row.type.in_(sorted(wanted.types))
+        if wanted.excluded_types:
+            yield row.type.not_in(sorted(wanted.excluded_types))
+
+    def _has(self, word: str) -> Condition:
+        """A word in one of the texts in which words are looked for, in any case."""
+        if len(word) > SEARCH_MAX or not is_storable(word):
+            return false()
+        self.is_costly = True
+        folded, lower = like_pattern(word), like_pattern(word, str.lower)
+        columns = {"name": self.row.c.name_key, "sku": self.row.c.sku_key, "gtin": self.row.c.gtin_text}
+        return or_(
+            *(
+                columns[where].like(folded, escape="\\")
+                if isinstance(where, str)
+                else func.lower(member_text(self.row.c.extra, *where)).like(lower, escape="\\")
+                for where in self.wanted.words_in
+            )
+        )
+
+    def _dated(self) -> Iterator[Condition]:
+        created, modified = self.wanted.created, self.wanted.modified
+        if created.start is not None:
+            yield self.row.c.created_at >= literal(created.start, Timestamp())
+        if created.end is not None:
+            yield self.row.c.created_at < literal(created.end, Timestamp())
+        if modified.start is not None or modified.end is not None:
+            self.is_costly = True
+        if modified.start is not None:
+            yield product_conditions.changed_from(self.row.c, modified.start)
+        if modified.end is not None:
+            yield not_(product_conditions.changed_from(self.row.c, modified.end))
+
+    def _stocked(self) -> Iterator[Condition]:
+        row, wanted = self.row.c, self.wanted
+        least, most = _bounded(wanted.price_min, _PRICES), _bounded(wanted.price_max, _PRICES)
+        if least is not None or most is not None:
+            yield self._derived(lambda row, _: product_conditions.price_is(row, self.now, least, most))
+        if wanted.has_price is not None:
+            has = row.regular_price.is_not(None)
+            yield has if wanted.has_price else not_(has)
+        if wanted.on_sale is not None:
+            reduced = self._derived(lambda row, _: product_conditions.on_sale(row, self.now))
+            yield reduced if wanted.on_sale else not_(reduced)
+        if wanted.stock_status is not None:
+            yield self._derived(product_conditions.stock_status) == literal(wanted.stock_status, Text())
+        least_, most_ = _bounded(wanted.stock_min, _QUANTITIES), _bounded(wanted.stock_max, _QUANTITIES)
+        if least_ is not None or most_ is not None:
+            yield self._derived(lambda row, parent: product_conditions.quantity_is(row, parent, least_, most_))
+        if wanted.low_stock is not None:
+            is_low = self._derived(product_conditions.is_low)
+            yield is_low if wanted.low_stock else not_(is_low)
+
+    def _kept(self, kept: Kept | KeptIds) -> Condition:
+        self.is_costly = True
+        if isinstance(kept, KeptIds):
+            return has_ids(
+                self.row.c.extra,
+                kept.path,
+                bindparam(None, json_text([id_ for id_ in kept.ids if abs(id_) <= ID_MAX]), Text()),
+            )
+        value = func.coalesce(member_text(self.row.c.extra, *kept.path), literal(kept.default, Text()))
+        return value.in_(sorted(filter(is_storable, kept.values)))
+
+    def _position(self) -> ColumnElement[Any]:
+        row = self.row.c
+        match self.wanted.order.by:
+            case OrderBy.CREATED:
+                return row.created_at
+            case OrderBy.MODIFIED:
+                return self._derived(product_conditions.modified_at)
+            case OrderBy.ID | OrderBy.ASKED:
+                return row.id
+            case OrderBy.NAME:
+                return row.name_key
+            case OrderBy.SKU:
+                return row.sku_key
+            case OrderBy.PRICE:
+                return func.coalesce(
+                    self._derived(lambda row, _: product_conditions.price(row, self.now)), literal(_NOTHING, Price())
+                )
+            case OrderBy.STOCK_STATUS:
+                return self._derived(product_conditions.stock_status)
+            case OrderBy.STOCK_QUANTITY:
+                return func.coalesce(self._derived(product_conditions.on_hand), _ZERO)
+            case OrderBy.KEPT:
+                self.is_costly = True
+                return member_number(row.extra, *self.wanted.order.path)
+
+
+_ZERO: Final = literal_column("0", BigInteger())
+_NOTHING: Final = Decimal(0)
+_TRASH: Final = literal_column("'trash'", Text())
+_PRICES: Final = (Decimal(0), PRICE_MAX + 1)
+_QUANTITIES: Final = (-1000 * QUANTITY_MAX, 1000 * QUANTITY_MAX)
+
+
+def _bounded(value: N | None, bounds: tuple[N, N]) -> N | None:
+    """A bound that both engines can compare with: one beyond all values leaves out as much."""
+    return None if value is None else min(max(value, bounds[0]), bounds[1])
+
+
+def _among_ids(column: Any, ids: Iterable[int]) -> Condition:
+    return among(column, bindparam(None, json_text([id_ for id_ in ids if abs(id_) <= ID_MAX]), Text()))
+
+
+def _among_texts(column: Any, texts: Iterable[str]) -> Condition:
+    return among(column, bindparam(None, json_text([text for text in texts if is_storable(text)]), Text()))
