@@ -9,20 +9,23 @@ from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from gateway import changes, console, graphql, health, request_log, sdl, stopping
+from gateway import changes, console, docs, graphql, health, request_log, sdl, stopping
 from gateway import settings as settings_module
 from gateway.authentication import Authenticator
 from gateway.budgets import Budgets
 from gateway.cors import Cors
 from gateway.dialects import DIALECTS, WORDPRESS_PREFIXES
 from gateway.dialects.dialect import mounts
+from gateway.dialects.wc_v3.signatures import Signatures
 from gateway.dialects.wordpress import Addressing
 from gateway.graphql.admission import Admission
 from gateway.graphql.open_streams import OpenStreams
 from gateway.graphql.persisted import PersistedOperations
 from gateway.openapi import serving
 from gateway.request_log import RequestLog
+from gateway.server_secret import ServerSecret
 from gateway.settings import Settings
 from storage import migrations
 from storage.database import Database
@@ -44,6 +47,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app = Starlette(
         routes=[
             *console.routes(settings),  # before GraphQL: of GET /graphql it takes what browsers ask
+            *docs.routes(settings),
             *graphql.ROUTES,
             *sdl.ROUTES,
             *serving.ROUTES,
@@ -51,13 +55,18 @@ def create_app(settings: Settings | None = None) -> Starlette:
             *health.ROUTES,
             *(mount for dialect in DIALECTS for mount in mounts(dialect)),
         ],
-        middleware=[Middleware(RequestLog), Middleware(Addressing, prefixes=WORDPRESS_PREFIXES)],
+        middleware=[
+            Middleware(RequestLog),
+            Middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies),
+            Middleware(Addressing, prefixes=WORDPRESS_PREFIXES),
+        ],
         lifespan=_lifespan,
     )
     app.state.settings = settings
     app.state.database = database
     app.state.csv_exports = asyncio.Semaphore(settings.csv_exports_max)
     app.state.authenticator = Authenticator(database, cache_seconds=settings.key_cache_seconds)
+    app.state.signatures = Signatures(database, app.state.authenticator, ServerSecret(settings))
     app.state.hub = Hub(database)
     app.state.open_streams = OpenStreams(
         database,

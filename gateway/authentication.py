@@ -9,14 +9,16 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Generic, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.authentication import AuthCredentials, BaseUser
 from starlette.requests import HTTPConnection
 
-from storage import access
+from storage import access, consumer_pairs
 from storage.access import Credential, Scope, Visibility
 from storage.changes import Origin
+from storage.consumer_pairs import ConsumerPair
 from storage.database import Database
 
 _CACHED_MAX = 10_000
@@ -24,10 +26,11 @@ _CACHED_MAX = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Principal(BaseUser):
-    """An authenticated caller: an API key or a webhook secret."""
+    """An authenticated caller: an API key, also one in the form of a consumer pair, or a webhook secret."""
 
     credential: Credential
     is_webhook: bool = False
+    is_consumer: bool = False
 
     @property
     def is_authenticated(self) -> bool:
@@ -63,7 +66,16 @@ class Principal(BaseUser):
         return AuthCredentials([str(scope) for scope in self.credential.scopes])
 
 
-Verify = Callable[[AsyncSession, str], Awaitable[Credential | None]]
+T = TypeVar("T")
+Verify = Callable[[AsyncSession, str], Awaitable[T | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """A valid consumer pair, before its bearer has proved to have its secret."""
+
+    principal: Principal
+    pair: ConsumerPair
 
 
 class Authenticator:
@@ -76,50 +88,96 @@ class Authenticator:
         self, database: Database, *, cache_seconds: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._database = database
-        self._cache_seconds = cache_seconds
-        self._clock = clock
-        self._known: OrderedDict[str, tuple[float, Principal]] = OrderedDict()
+        self._principals: _Remembered[Principal] = _Remembered(cache_seconds, clock)
+        self._consumers: _Remembered[Consumer] = _Remembered(cache_seconds, clock)
         self._used: dict[int, datetime] = {}
 
     async def api_key(self, token: str) -> Principal | None:
         """The principal of an API key; None when it is unknown, revoked or expired."""
         principal = await self._principal(token, access.API_KEY_PREFIX, access.verify_api_key)
         if principal is not None:
-            self._used[principal.credential.id] = datetime.now(UTC)
+            self.note_use(principal)
         return principal
 
     async def webhook_secret(self, secret: str) -> Principal | None:
         """The principal of a webhook secret; None when it is unknown or revoked."""
         return await self._principal(secret, access.WEBHOOK_SECRET_PREFIX, access.verify_webhook_secret)
 
-    async def _principal(self, token: str, prefix: str, verify: Verify) -> Principal | None:
+    async def consumer(self, consumer_key: str) -> Consumer | None:
+        """Whose consumer key this is; None when it is unknown, revoked or expired.
+
+        Whoever asks has to see to it that the caller knows the secret, too, and then to note_use().
+        """
+        if not consumer_pairs.is_well_formed(consumer_key):
+            return None
+        hashed = consumer_pairs.key_hash_of(consumer_key)
+        known = self._consumers.get(hashed)
+        if known is not None and not _has_expired(known.principal):
+            return known
+        pair = await self._database.read(consumer_pairs.verify, consumer_key)
+        if pair is None:
+            self._consumers.drop(hashed)
+            return None
+        return self._consumers.put(hashed, Consumer(Principal(pair.credential, is_consumer=True), pair))
+
+    async def _principal(self, token: str, prefix: str, verify: Verify[Credential]) -> Principal | None:
         if not token.startswith(prefix):  # a secret is no key, though both are known here
             return None
         hashed = access.hash_of(token)  # of a secret only its hash is held, here too
-        known = self._known.get(hashed)
-        if known is not None and self._clock() < known[0] and not _has_expired(known[1]):
-            return known[1]
+        known = self._principals.get(hashed)
+        if known is not None and not _has_expired(known):
+            return known
         if not access.is_well_formed(token, prefix):
             return None
-        self._known.pop(hashed, None)
         credential = await self._database.read(verify, token)
         if credential is None:
+            self._principals.drop(hashed)
             return None
-        principal = Principal(credential, is_webhook=prefix == access.WEBHOOK_SECRET_PREFIX)
-        self._known[hashed] = (self._clock() + self._cache_seconds, principal)
-        while len(self._known) > _CACHED_MAX:
-            self._known.popitem(last=False)
-        return principal
+        return self._principals.put(hashed, Principal(credential, is_webhook=prefix == access.WEBHOOK_SECRET_PREFIX))
 
     def forget(self) -> None:
         """Look every token up again: this process revoked one."""
-        self._known.clear()
+        self._principals.clear()
+        self._consumers.clear()
+
+    def note_use(self, principal: Principal) -> None:
+        """Remember that an API key was used now."""
+        self._used[principal.credential.id] = datetime.now(UTC)
 
     async def record_use(self) -> None:
         """Write down when API keys were last used: called every now and then, so that no request writes for it."""
         used, self._used = self._used, {}
         if used:
             await self._database.transact(access.record_use, used)
+
+
+class _Remembered(Generic[T]):
+    """What was looked up, for a moment. The oldest give way."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._known: OrderedDict[str, tuple[float, T]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def get(self, key: str) -> T | None:
+        known = self._known.get(key)
+        return known[1] if known is not None and self._clock() < known[0] else None
+
+    def put(self, key: str, value: T) -> T:
+        self.drop(key)  # so that it comes last
+        self._known[key] = (self._clock() + self._seconds, value)
+        while len(self._known) > _CACHED_MAX:
+            self._known.popitem(last=False)
+        return value
+
+    def drop(self, key: str) -> None:
+        self._known.pop(key, None)
+
+    def clear(self) -> None:
+        self._known.clear()
 
 
 def _has_expired(principal: Principal) -> bool:

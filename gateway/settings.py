@@ -126,10 +126,19 @@ class Settings(BaseSettings):
     console: Literal["auto", "on", "off"] = Field(
         "auto", description="GraphiQL at /graphql and /console: on, off, or auto: on in development mode."
     )
+    docs: Literal["auto", "on", "off"] = Field(
+        "auto", description="The API's page at /docs: on, off, or auto: on in development mode."
+    )
     console_key: SecretStr = Field(
         SecretStr(""),
         description="API key that GraphiQL fills in for browsers on this machine; `serve --demo` sets it to its own.",
     )
+
+    @property
+    def takes_wc_keys_over_http(self) -> bool:
+        """Whether a consumer pair that everybody on the way can read opens wc/v3."""
+        by_mode = "on" if self.mode == "development" else "off"
+        return (by_mode if self.wc_keys_over_http == "auto" else self.wc_keys_over_http) == "on"
 
     @field_validator("secret_key")
     @classmethod

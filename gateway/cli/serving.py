@@ -90,6 +90,7 @@ def _run(listening: socket.socket, workers: int, greeting: str, body_bytes_max: 
         log_config=None,  # our own log: one line a request, see gateway/request_log.py
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # uvicorn would believe all of this machine: create_app asks STOCKGATE_TRUSTED_PROXIES
         timeout_graceful_shutdown=_SHUTDOWN_S,
         ws_max_size=body_bytes_max,
         ws_ping_interval=_PING_S,

@@ -29,7 +29,7 @@ class Dialect:
 
     `handlers` answer what is raised below, each in the dialect's own shape: at least the ANSWERED. `cors` says whether
     pages of other origins are answered as everywhere else here; WordPress has a way of its own. `described` is what
-    /openapi.json says of it.
+    /openapi.json says of it. `middleware` comes before the credentials are looked at.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Dialect:
     handlers: Mapping[Any, Any]
     cors: bool = True
     described: Described | None = None
+    middleware: Sequence[Middleware] = ()
 
 
 ANSWERED: Final = (
@@ -65,6 +66,7 @@ def mounts(dialect: Dialect) -> list[Mount]:
                 Middleware(BudgetHeaders),
                 *([Middleware(CrossOrigin)] if dialect.cors else []),
                 Middleware(ExceptionMiddleware, handlers=dialect.handlers),  # it answers for all below
+                *dialect.middleware,
                 Middleware(AuthenticationMiddleware, backend=dialect.credentials),
                 Middleware(Admission),
             ],

@@ -335,10 +335,13 @@ def test_a_taken_port_is_one_line_and_changes_nothing(stockgate: Stockgate, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_serving_says_so_when_it_answers_and_stops_when_told(tmp_path: Path, workers: int) -> None:
+@pytest.mark.parametrize(("workers", "proxies", "scheme"), [(1, "[]", "http"), (2, '["127.0.0.0/8"]', "https")])
+def test_serving_says_so_when_it_answers_believes_listed_proxies_only_and_stops_when_told(
+    tmp_path: Path, workers: int, proxies: str, scheme: str
+) -> None:
     command = [str(Path(sys.executable).with_name("stockgate")), "serve", "--port", "0", "--workers", str(workers)]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("STOCKGATE_")}
+    clean["STOCKGATE_TRUSTED_PROXIES"] = proxies
     process = subprocess.Popen(command, cwd=tmp_path, env=clean, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
@@ -346,6 +349,9 @@ def test_serving_says_so_when_it_answers_and_stops_when_told(tmp_path: Path, wor
         assert base is not None
         with urllib.request.urlopen(f"{base[1]}/readyz", timeout=10) as answer:  # noqa: S310 (our own server)
             assert json.load(answer) == {"status": "ready"}
+        forwarded = urllib.request.Request(f"{base[1]}/wp-json/", headers={"X-Forwarded-Proto": "https"})  # noqa: S310
+        with urllib.request.urlopen(forwarded, timeout=10) as answer:  # noqa: S310 (as above)
+            assert json.load(answer)["url"] == base[1].replace("http", scheme)
     finally:
         started = time.monotonic()
         process.send_signal(signal.SIGTERM)

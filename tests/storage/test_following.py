@@ -181,7 +181,8 @@ async def test_a_lost_connection_for_wake_ups_costs_a_second_and_comes_back(
 ) -> None:
     elsewhere = Database(database_url)
     elsewhere.committed.append(lambda: None)  # so that it tells others
-    terminate = "SELECT count(pg_terminate_backend(pid))::text FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"
+    listening = "datname = current_database() AND query LIKE 'LISTEN%'"
+    terminate = f"SELECT count(pg_terminate_backend(pid))::text FROM pg_stat_activity WHERE {listening}"
     try:
         async with asyncio.timeout(PATIENCE_S), contextlib.aclosing(follow(hub, ALL, 0)) as given:
             for _ in range(2):

@@ -1,24 +1,52 @@
 """WooCommerce's REST API, the part about stock and prices. The contract as we serve it is in README.md."""
 
+from dataclasses import replace
 from typing import Final
 
+from starlette.middleware import Middleware
+
 from gateway.dialects.dialect import Dialect
-from gateway.dialects.wc_v3 import site_data, site_lists, site_reports, site_settings, site_status
+from gateway.dialects.wc_v3 import reads, site_data, site_lists, site_reports, site_settings, site_status
 from gateway.dialects.wc_v3.credentials import Credentials
 from gateway.dialects.wc_v3.errors import HANDLERS
-from gateway.dialects.wordpress import Namespace, routes
+from gateway.dialects.wc_v3.schemas import SCHEMAS
+from gateway.dialects.wc_v3.signed_forms import SignedForms
+from gateway.dialects.wordpress import Namespace, Resource, routes
 
 NAME: Final = "wc/v3"
 """The origin of every change that comes in here, by whichever of the two namespaces."""
 
-_SITE: Final = (site_data, site_lists, site_reports, site_settings, site_status)
+_SITE: Final = (  # after what is asked most: paths are tried in order
+    site_data,
+    site_lists,
+    site_reports,
+    site_settings,
+    site_status,
+)
+_PRODUCTS: Final = [
+    Resource("/products", {"GET": reads.PRODUCTS}),
+    Resource("/products/{id}", {"GET": reads.PRODUCT}),
+    Resource("/products/{product_id}/variations", {"GET": reads.VARIATIONS}),
+    Resource("/products/{product_id}/variations/{id}", {"GET": reads.VARIATION}),
+    *reads.RESOURCES,
+]
 
-NAMESPACE: Final = Namespace("wc/v3", [resource for part in _SITE for resource in part.RESOURCES])
+_RESOURCES: Final = [*_PRODUCTS, *(resource for part in _SITE for resource in part.RESOURCES)]
+
+NAMESPACE: Final = Namespace("wc/v3", [replace(each, schema=SCHEMAS.get(each.path)) for each in _RESOURCES])
 ANALYTICS_NAMESPACE: Final = Namespace("wc-analytics", [])
 
 
 def _dialect(namespace: Namespace) -> Dialect:
-    return Dialect(NAME, [f"/wp-json/{namespace.name}"], routes(namespace), Credentials(), HANDLERS, cors=False)
+    return Dialect(
+        NAME,
+        [f"/wp-json/{namespace.name}"],
+        routes(namespace),
+        Credentials(),
+        HANDLERS,
+        cors=False,
+        middleware=[Middleware(SignedForms)],
+    )
 
 
 DIALECT: Final = _dialect(NAMESPACE)

@@ -1,16 +1,35 @@
-"""Who calls: for now an API key as the password of Basic. Consumer keys and OAuth take this file's place."""
+"""Who calls, and what they may: consumer pairs, plain over TLS or signed by OAuth, and API keys as passwords.
+
+What is wrong with a credential is told before anything else, an unknown route included. Credentials are tried in the
+reference's order: the pair in the query, the pair in Basic, OAuth, and then the password.
+"""
 
 from __future__ import annotations
+
+from typing import Final
+from urllib.parse import parse_qsl
 
 from starlette.authentication import AuthCredentials, AuthenticationBackend, BaseUser
 from starlette.requests import HTTPConnection, Request
 
-from gateway.authentication import Authenticator, Principal, basic_credentials
+from gateway.authentication import Authenticator, Principal, basic_credentials, bearer_token, header_token
+from gateway.dialects.admission import HIDDEN, principal_of
+from gateway.dialects.wc_v3 import oauth
+from gateway.dialects.wc_v3.oauth import OAuthError, Parameters
+from gateway.dialects.wc_v3.signatures import Signatures, urls_of
+from gateway.dialects.wc_v3.signed_forms import form_of
 from gateway.dialects.wordpress import RestError
+from gateway.dialects.wordpress.addressing import sent
+from gateway.dialects.wordpress.php_arrays import nested
+from gateway.request_log import request_id_of
+from gateway.settings import Settings
 from storage.access import Scope
 
-_READING = frozenset({"GET", "HEAD"})
-_REFUSED = {
+_NEEDED: Final = {
+    "GET": Scope.READ, "HEAD": Scope.READ,
+    "POST": Scope.WRITE, "PUT": Scope.WRITE, "PATCH": Scope.WRITE, "DELETE": Scope.WRITE,
+}  # fmt: skip
+_REFUSED: Final = {
     "list": ("woocommerce_rest_cannot_view", "Sorry, you cannot list resources."),
     "view": ("woocommerce_rest_cannot_view", "Sorry, you cannot view this resource."),
     "create": ("woocommerce_rest_cannot_create", "Sorry, you are not allowed to create resources."),
@@ -21,20 +40,81 @@ _REFUSED = {
 
 
 class Credentials(AuthenticationBackend):
-    """Finds the caller. What it raises is told before anything else, an unknown route included."""
+    """Finds the caller. Raises RestError (401) for credentials that are wrong, or do not suffice for the verb."""
 
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, BaseUser] | None:
-        basic = basic_credentials(conn)
-        authenticator: Authenticator = conn.app.state.authenticator
-        principal = await authenticator.api_key(basic[1]) if basic else None
+        query = _query_of(conn)
+        principal = await _consumer(conn, query) or await _signer(conn, query) or await _with_api_key(conn)
         if principal is None:
             return None
-        method = conn.scope["method"]
-        scope = Scope.READ if method in _READING else Scope.WRITE
-        if method != "OPTIONS" and not principal.may(scope):
-            message = f"The API key provided does not have {scope} permissions."
-            raise RestError(401, "woocommerce_rest_authentication_error", message)
+        conn.scope["user"] = principal  # what is refused from here on is answered as to somebody known
+        _check_verb(conn.scope["method"], principal)
+        _authenticator(conn).note_use(principal)
         return principal.scopes, principal
+
+
+def _query_of(conn: HTTPConnection) -> Parameters:
+    """The parameters in the URL, as PHP has them. What is no UTF-8 is kept: it may be signed."""
+    text = conn.scope["query_string"].decode(errors="surrogateescape")
+    return nested(parse_qsl(text, keep_blank_values=True, errors="surrogateescape"))
+
+
+async def _consumer(conn: HTTPConnection, query: Parameters) -> Principal | None:
+    """The bearer of a consumer pair that is sent as it is, which only TLS hides from others."""
+    settings: Settings = conn.app.state.settings
+    if conn.url.scheme != "https" and not settings.takes_wc_keys_over_http:
+        return None
+    pair = oauth.scalar(query, "consumer_key"), oauth.scalar(query, "consumer_secret")
+    if not all(pair):
+        pair = basic_credentials(conn) or ("", "")
+    consumer = await _authenticator(conn).consumer(pair[0].strip())
+    if consumer is None:
+        return None
+    if not consumer.pair.has_secret(pair[1]):
+        raise _invalid("Consumer secret is invalid.")
+    return consumer.principal
+
+
+async def _signer(conn: HTTPConnection, query: Parameters) -> Principal | None:
+    """The bearer of a consumer pair that signed the request."""
+    parameters = oauth.parameters_of(query, form_of(conn.scope), conn.headers.get("authorization", ""))
+    signatures: Signatures = conn.app.state.signatures
+    try:
+        request = oauth.signed(sent(conn.scope)[0], list(urls_of(conn)), parameters)
+        return None if request is None else await signatures.signer(request, request_id_of(conn.scope))
+    except OAuthError as error:
+        raise _invalid(str(error), error.code) from None
+
+
+async def _with_api_key(conn: HTTPConnection) -> Principal | None:
+    """The bearer of an API key in one of our own headers, or as WordPress has an application password."""
+    user, password = basic_credentials(conn) or ("", "")
+    for token in (header_token(conn), bearer_token(conn), password):
+        principal = await _authenticator(conn).api_key(token) if token else None
+        if principal is not None:
+            return principal
+    if password and not user.startswith("ck_"):
+        raise RestError(401, "incorrect_password", "The provided password is an invalid application password.")
+    return None
+
+
+def _authenticator(conn: HTTPConnection) -> Authenticator:
+    authenticator: Authenticator = conn.app.state.authenticator
+    return authenticator
+
+
+def _check_verb(verb: str, principal: Principal) -> None:
+    if verb == "OPTIONS":
+        return
+    needed = _NEEDED.get(verb)
+    if needed is None:
+        raise _invalid("Unknown request method.")
+    if not principal.may(needed):
+        raise _invalid(f"The API key provided does not have {needed} permissions.")
+
+
+def _invalid(message: str, code: str = "error") -> RestError:
+    return RestError(401, f"woocommerce_rest_authentication_{code}", message)
 
 
 def may_list(request: Request) -> RestError | None:
@@ -48,23 +128,23 @@ def may_view(request: Request) -> RestError | None:
 
 
 def may_create(request: Request) -> RestError | None:
-    """Whether the caller may create objects."""
-    return _may(request, "create")
+    """Whether the caller may create objects: not with a key for some locations."""
+    return _may(request, "create", everywhere=True)
 
 
 def may_edit(request: Request) -> RestError | None:
-    """Whether the caller may change objects."""
-    return _may(request, "edit")
+    """Whether the caller may change anything of an object. What, depends on the locations its key is for."""
+    return _may(request, "edit", somewhere=True)
 
 
 def may_delete(request: Request) -> RestError | None:
-    """Whether the caller may delete objects."""
-    return _may(request, "delete")
+    """Whether the caller may delete objects: not with a key for some locations."""
+    return _may(request, "delete", everywhere=True)
 
 
 def may_batch(request: Request) -> RestError | None:
-    """Whether the caller may send many changes at once."""
-    return _may(request, "batch")
+    """Whether the caller may send many changes at once: each has to be allowed, too."""
+    return _may(request, "batch", somewhere=True)
 
 
 def may_manage(request: Request) -> RestError | None:
@@ -72,9 +152,14 @@ def may_manage(request: Request) -> RestError | None:
     return _may(request, "list")
 
 
-def _may(request: Request, what: str) -> RestError | None:
-    user = request.scope.get("user")
-    if not isinstance(user, Principal):
+def _may(request: Request, what: str, *, everywhere: bool = False, somewhere: bool = False) -> RestError | None:
+    """Why the caller may not; None if it may. What its key may do at all was asked before: see _check_verb()."""
+    principal = principal_of(request.scope)
+    if principal is None:
         return RestError(401, *_REFUSED[what])
-    reads = what in {"list", "view"}
-    return None if reads or user.credential.locations is None else RestError(403, *_REFUSED[what])
+    code, sentence = _REFUSED[what]
+    if not principal.sees_exactly:
+        return RestError(403, code, HIDDEN)
+    locations = principal.credential.locations
+    is_refused = locations is not None and (everywhere or (somewhere and not locations))
+    return RestError(403, code, sentence) if is_refused else None

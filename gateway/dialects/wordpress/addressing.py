@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 _ROOT: Final = "/wp-json"
+_SENT: Final = "stockgate.sent"
 _TO_LOWER: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
 
@@ -38,7 +39,14 @@ class Addressing:
         path = root_path + path.removesuffix("/").translate(_TO_LOWER) + "/"
         override = query.get("_method") or Headers(scope=scope).get("x-http-method-override", "")
         method = override.strip().upper() or scope["method"]
-        return {**scope, "path": path, "raw_path": path.encode(), "method": method}
+        sent = (scope["method"], scope.get("raw_path") or quote(scope["path"]).encode())
+        return {**scope, "path": path, "raw_path": path.encode(), "method": method, _SENT: sent}
+
+
+def sent(scope: Scope) -> tuple[str, str]:
+    """The verb and the path as the client sent them, and may have signed them."""
+    method, raw_path = scope.get(_SENT) or (scope["method"], scope["raw_path"])
+    return method, raw_path.decode("latin-1")
 
 
 def _pretty(path: str, query: dict[str, str]) -> str:

@@ -38,7 +38,9 @@ async def serving(app: Starlette) -> AsyncIterator[Server]:
     """The application on a free port, until the context ends."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, timeout_graceful_shutdown=5, proxy_headers=False
+    )  # as gateway/cli/serving.py has it
     server = Server(config)
     running = asyncio.create_task(server.serve(sockets=[listening]))
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
@@ -13,15 +13,18 @@ from starlette.applications import Starlette
 
 from gateway.app import create_app
 from gateway.settings import Settings
-from storage import access, inventory
+from storage import access, consumer_pairs, inventory
 from storage.access import Scope
 from storage.changes import SetQuantity
 from storage.database import Database
+from storage.key_settings import KeySettings
 from tests.builders import a_change, a_group, a_location, a_product
 
 API: Final = "/wp-json/wc/v3"
 S, U, V, V1, V2, P, P1 = 11, 12, 13, 14, 15, 16, 17
 MAIN, OTHER = 1, 2
+SERVER_SECRET: Final = "server-secret-of-the-tests-" + "0" * 32
+Pairs = Mapping[str, tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ def changed_settings() -> dict[str, Any]:
 @pytest.fixture
 def settings(database_url: str, changed_settings: dict[str, Any]) -> Settings:
     """Settings of the application under test."""
-    return Settings(database_url=database_url, **changed_settings)
+    return Settings(database_url=database_url, secret_key=SERVER_SECRET, **changed_settings)
 
 
 @pytest.fixture
@@ -114,3 +117,23 @@ async def shop(shop_app: Starlette, shop_database: Database) -> AsyncIterator[Sh
     transport = httpx.ASGITransport(app=shop_app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="https://shop.example") as client:
         yield Shop(client, shop_database, ("manager", issued.token))
+
+
+@pytest.fixture
+async def pairs(shop_database: Database) -> Pairs:
+    """The checklist's consumer keys with their secrets: RW, RO, WO, and LU, which is for no location.
+
+    As the `auth` of a request they are Basic; `OAuth(*pairs["RW"])` of signing.py signs.
+    """
+    read_write = (Scope.READ, Scope.WRITE)
+    asked = [
+        KeySettings("RW", read_write),
+        KeySettings("RO", (Scope.READ,)),
+        KeySettings("WO", (Scope.WRITE,)),
+        KeySettings("LU", read_write, location_ids=()),
+    ]
+    issued = {}
+    for each in asked:
+        pair = await shop_database.transact(consumer_pairs.issue, each, SERVER_SECRET)
+        issued[each.name] = (pair.consumer_key, pair.consumer_secret)
+    return issued

@@ -331,7 +331,7 @@ async def test_an_unavailable_database_is_503_and_a_bug_is_500_without_detail(
         return read
 
     monkeypatch.setattr(failures, "log", structlog.get_logger())  # one that no earlier test has bound
-    monkeypatch.setattr(app.state.authenticator, "_cache_seconds", 60)
+    monkeypatch.setattr(app.state.authenticator._principals, "_seconds", 60)
     await caller.get(f"{BASE}/locations")
     monkeypatch.setattr(app.state.database, "read", raising(StorageUnavailableError("disk gone at /var/secret")))
     response = await caller.get(f"{BASE}/locations")
