@@ -41,10 +41,10 @@ async def test_checks_22_and_23_the_indexes_are_public(shop: Shop) -> None:
     assert root["authentication"] == {"application-passwords": {"endpoints": authorization}}
     index = await anybody.get("/wp-json/wc/v3")
     assert index["namespace"] == "wc/v3"
-    assert {"/wc/v3", "/wc/v3/products", r"/wc/v3/products/(?P<id>[\d]+)"} <= set(index["routes"])
+    assert {"/wc/v3/products", r"/wc/v3/products/(?P<id>[\d]+)", "/wc/v3/products/batch"} <= set(index["routes"])
     own = index["routes"]["/wc/v3/products"]
     assert own["_links"] == {"self": [{"href": f"{HOME}wc/v3/products"}]}
-    assert (own["namespace"], own["methods"][0]) == ("wc/v3", "GET")
+    assert (own["namespace"], own["methods"]) == ("wc/v3", ["GET", "POST"])
 
 
 async def test_checks_24_and_25_every_address_of_a_route_is_the_route(shop: Shop) -> None:
@@ -68,6 +68,25 @@ async def test_checks_28_and_29_parameters_are_validated_before_anybody_is_asked
     assert await detail(shop.as_(None), "per_page", "GET", "/products?per_page=101") == "rest_out_of_bounds"
 
 
+async def test_checks_30_and_36_forms_work_like_json_and_broken_json_is_told(shop: Shop) -> None:
+    path, headers = f"/products/{S}", {"Content-Type": "application/json"}
+    broken = await shop.call("PUT", path, content='{"stock_quantity":', headers=headers)
+    data = {"status": 400, "json_error_code": 4, "json_error_message": "Syntax error"}
+    expected = {"code": "rest_invalid_json", "message": "Invalid JSON body passed.", "data": data}
+    assert (broken.status_code, broken.json()) == (400, expected)
+    for verb, units in (("PUT", 4), ("POST", 5), ("PATCH", 6)):
+        form = await shop.call(
+            verb, path, data={"stock_quantity": str(units), "meta_data[0][key]": "k", "meta_data[0][value]": verb}
+        )
+        assert (form.status_code, form.json()["stock_quantity"]) == (200, units), verb
+        assert [row["value"] for row in form.json()["meta_data"]] == [verb]
+    files = {"stock_quantity": (None, "8")}
+    assert (await shop.call("POST", path, files=files)).json()["stock_quantity"] == 8
+    lines = {"update[0][id]": str(S), "update[0][stock_quantity]": "9"}
+    answer = (await shop.call("POST", "/products/batch", data=lines)).json()
+    assert [row["stock_quantity"] for row in answer["update"]] == [9]
+
+
 async def test_checks_38_to_40_answers_are_cut_wrapped_and_without_a_body_as_asked(shop: Shop) -> None:
     rows = await shop.get("/products", _fields="id,stock_quantity")
     assert len(rows) == 4
@@ -86,7 +105,7 @@ async def test_checks_38_to_40_answers_are_cut_wrapped_and_without_a_body_as_ask
 async def test_check_41_options_describes_without_credentials(shop: Shop) -> None:
     response = await shop.as_(None).call("OPTIONS", "/products")
     told = response.json()
-    assert (response.status_code, told["methods"][0]) == (200, "GET")
+    assert (response.status_code, told["methods"]) == (200, ["GET", "POST"])
     assert told["endpoints"][0]["args"]["per_page"]["maximum"] == 100
     assert told["schema"]["properties"]["stock_quantity"]["type"] in ("integer", ["integer", "null"])
 
@@ -102,7 +121,7 @@ async def test_check_42_pages_of_listed_origins_may_read(shop: Shop) -> None:
 
 async def test_check_43_every_answer_is_json_with_a_link(shop: Shop) -> None:
     asked = [("GET", "/products", 200), ("GET", "/products/999999", 404), ("GET", "/nope", 404),
-             ("GET", "/products?page=x", 400)]  # fmt: skip
+             ("GET", "/products?page=x", 400), ("PUT", f"/products/{S}", 200)]  # fmt: skip
     for method, path, status in asked:
         response = await shop.call(method, path)
         assert (response.status_code, response.headers["content-type"]) == (status, "application/json; charset=UTF-8")
