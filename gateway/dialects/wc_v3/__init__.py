@@ -14,7 +14,13 @@ from gateway.dialects.wordpress import Namespace, Resource, routes
 NAME: Final = "wc/v3"
 """The origin of every change that comes in here, by whichever of the two namespaces."""
 
-_SITE: Final = (site_data, site_lists, site_reports, site_settings, site_status)
+_SITE: Final = (  # after what is asked most: paths are tried in order
+    site_data,
+    site_lists,
+    site_reports,
+    site_settings,
+    site_status,
+)
 _PRODUCTS: Final = [
     Resource("/products", {"GET": reads.PRODUCTS}),
     Resource("/products/{id}", {"GET": reads.PRODUCT}),
