@@ -74,7 +74,7 @@ def serving_on(request: pytest.FixtureRequest, folders: pytest.TempPathFactory) 
     template = request.getfixturevalue("postgres_template" if request.param == "postgresql" else "sqlite_template")
     folder = folders.mktemp("server")
     url = asyncio.run(_copy(template, folder))
-    with serving(url, folder, cost_per_minute="0") as served:
+    with serving(url, folder, cost_per_minute="0", trusted_proxies='["127.0.0.1"]') as served:
         yield served
     if request.param == "postgresql":
         asyncio.run(_admin(template, f"DROP DATABASE {make_url(url).database} WITH (FORCE)", database="postgres"))
