@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from gateway import changes, console, graphql, health, request_log, sdl, stopping
+from gateway import changes, console, docs, graphql, health, request_log, sdl, stopping
 from gateway import settings as settings_module
 from gateway.authentication import Authenticator
 from gateway.budgets import Budgets
@@ -47,6 +47,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app = Starlette(
         routes=[
             *console.routes(settings),  # before GraphQL: of GET /graphql it takes what browsers ask
+            *docs.routes(settings),
             *graphql.ROUTES,
             *sdl.ROUTES,
             *serving.ROUTES,

@@ -1,11 +1,11 @@
-"""Puts GraphiQL into gateway/console/graphiql: hatchling runs this for every wheel, an editable one too.
+"""Puts GraphiQL and Swagger UI into gateway/console/graphiql: hatchling runs this for every wheel, an editable one too.
 
-Five packages of fixed versions come from the npm registry, by npm, so that what the user has set up there (a mirror, a
+Six packages of fixed versions come from the npm registry, by npm, so that what the user has set up there (a mirror, a
 proxy, a token) holds. A tarball must have the hash written here. A few of its files are kept as they are, with its
 licence; nothing is bundled, and nothing of the packages runs here.
 
-STOCKGATE_CONSOLE_BUILD says how much is wanted: with `auto`, the default, a build without network goes on, and the page
-at /graphql tells what to do; `require` fails then; `skip` does not try.
+STOCKGATE_CONSOLE_BUILD says how much is wanted: with `auto`, the default, a build without network goes on, and the
+pages at /graphql and /docs tell what to do; `require` fails then; `skip` does not try.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class Package(NamedTuple):
     sha512: str
     files: dict[str, str]
     licence: str | None = "LICENSE"
+    notices: tuple[str, ...] = ()
 
     @property
     def tarball(self) -> str:
@@ -89,6 +90,13 @@ PACKAGES = (
         "E1uccsZxt/96jH/OwmLPuXMACILs76pKF2i3W861LpKBCYtGIyPQGtWLuBLkND4ox1KHns70e83PS4te50nvPQ==",
         {"umd/graphql-ws.min.js": "graphql-ws.js"},
         licence="LICENSE.md",
+    ),
+    Package(
+        "swagger-ui-dist",
+        "5.35.0",
+        "U06rpMtW9V3XPGOBeamTUSr0Z09jMX4IJuANpE/EZbAhw0G8CgwrzU4YmXkn/h0wCDNsXdGarTNNHC3sU8yVUQ==",
+        {"swagger-ui-bundle.js": "swagger-ui.js", "swagger-ui.css": "swagger-ui.css"},
+        notices=("NOTICE", "swagger-ui-bundle.js.LICENSE.txt"),
     ),
 )
 VERSIONS = {f"{package.name}@{package.version}": f"sha512-{package.sha512}" for package in PACKAGES}
@@ -142,10 +150,10 @@ def build(folder: Path) -> None:
         licences = []
         for package in PACKAGES:
             for path, content in _unpacked(downloads / package.tarball, package):
-                if path == package.licence:
-                    licences.append(_licence(package, content.decode()))
-                else:
+                if path in package.files:
                     (folder / package.files[path]).write_bytes(_without_source_map(content))
+                else:
+                    licences.append(_licence(package, content.decode()))
             if package.licence is None:
                 licences.append(_licence(package, "MIT, as its metadata says; the text is that of graphiql."))
         (folder / "licences.txt").write_text("\n\n".join([_NOTICE, *licences]), "utf-8")
@@ -153,9 +161,10 @@ def build(folder: Path) -> None:
 
 
 _NOTICE = """\
-The GraphiQL page is made of the packages below, unchanged but for the references to their source maps. The files of
+The pages are made of the packages below, unchanged but for the references to their source maps. The files of
 graphiql contain, among others, CodeMirror, graphql-js, markdown-it, Radix UI (all MIT) and the fonts Roboto (Apache
-2.0) and Fira Code (SIL OFL 1.1); those of the explorer contain graphiql-explorer (MIT)."""
+2.0) and Fira Code (SIL OFL 1.1); those of the explorer contain graphiql-explorer (MIT); those of
+swagger-ui what its own notice lists."""
 
 
 def _fetch(downloads: Path) -> None:
@@ -188,7 +197,7 @@ def _unpacked(tarball: Path, package: Package) -> Iterator[tuple[str, bytes]]:
         raise BuildError(f"npm brought no {package.name} {package.version}.") from None
     if base64.b64encode(hashlib.sha512(packed).digest()).decode() != package.sha512:
         raise BuildError(f"{package.name} {package.version} is not what it was: its hash differs.")
-    wanted = {*package.files, *([package.licence] if package.licence else [])}
+    wanted = {*package.files, *([package.licence] if package.licence else []), *package.notices}
     with tarfile.open(tarball) as archive:
         for path in sorted(wanted):
             member = archive.extractfile(f"package/{path}")
@@ -198,7 +207,7 @@ def _unpacked(tarball: Path, package: Package) -> Iterator[tuple[str, bytes]]:
 
 def _without_source_map(content: bytes) -> bytes:
     """The map is not served: without its address a browser's developer tools do not ask for it."""
-    return re.sub(rb"\n//# sourceMappingURL=\S+\s*$", b"\n", content)
+    return re.sub(rb"\n(//|/\*)# sourceMappingURL=\S+\s*$", b"\n", content)
 
 
 def _licence(package: Package, text: str) -> str:

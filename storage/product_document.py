@@ -67,13 +67,13 @@ _TIMES: Final = ("sale_starts_at", "sale_ends_at", "created_at", "updated_at")
 
 class Stock(NamedTuple):
     """Sums over a product's levels: at active locations what is there, what is offered, and whether back-orders are
-    taken; everywhere when one changed last, and how often they did; and what each location has."""
+    taken; everywhere when one changed last, and their versions; and what each location has."""
 
     on_hand: int
     available: int
     ordered: int | None
     changed_at: str | None
-    changes: int | None
+    versions: int
     location_ids: Sequence[int] = ()
     quantities: Sequence[int | None] = ()
 
@@ -107,6 +107,7 @@ class Variation(NamedTuple):
 
     id: int
     parent_id: int
+    attributes: Sequence[Mapping[str, str]]
     status: str
     manage_stock: bool
     stock_status: str
@@ -221,7 +222,7 @@ def _stock(product: Any, *, each: bool) -> ColumnElement[Any]:
         func.coalesce(func.sum(case((and_(is_offered, units > _ZERO), units))), _ZERO).cast(BigInteger),
         func.max(case((and_(is_offered, availability.takes_backorders(level.c, product.c)), _ONE), else_=_ZERO)),
         printed(func.max(level.c.updated_at, type_=level.c.updated_at.type)),
-        func.sum(level.c.version).cast(BigInteger),
+        func.coalesce(func.sum(level.c.version), _ZERO).cast(BigInteger),
     ]
     levels = [json_numbers(level.c.location_id), json_numbers(level.c.on_hand)] if each else []
     at_open = and_(location.c.id == level.c.location_id, location.c.active, location.c.archived_at.is_(None))

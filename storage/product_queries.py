@@ -76,7 +76,8 @@ class ProductQuery:
     """Which products. None leaves everything in, and so does what is empty, but for `ids` and `parent_ids`.
 
     Without `statuses` it is all but the trash. Each of the `words` must be in the name, or whatever else is named in
-    `words_in`: `sku`, `gtin`, or a path to a text that a dialect keeps. What was deleted for good is never found.
+    `words_in`: `sku`, `gtin`, or a path to a text that a dialect keeps. `attributes` are names with values; it must
+    have all of them. What was deleted for good is never found.
     """
 
     rows: Rows = Rows.PRODUCTS
@@ -102,6 +103,7 @@ class ProductQuery:
     stock_min: int | None = None
     stock_max: int | None = None
     low_stock: bool | None = None
+    attributes: Sequence[tuple[str, str]] = ()
     kept: Sequence[Kept | KeptIds] = ()
     order: Order = field(default_factory=Order)
 

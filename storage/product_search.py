@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import orjson
 from sqlalchemy import (
@@ -27,12 +27,13 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage import product_conditions
-from storage.changes import ID_MAX, PRICE_MAX, QUANTITY_MAX, gtin14, is_storable, sku_key
+from storage.changes import ID_MAX, PRICE_MAX, QUANTITY_MAX, gtin14, is_storable, sku_key, storable
 from storage.columns import NO_SKU, Price, Timestamp
-from storage.conditions import SEARCH_MAX, like_pattern
+from storage.conditions import SEARCH_MAX, has_attributes, like_pattern
 from storage.json_rows import among, json_text
 from storage.json_sql import has_ids, json_numbers, member_number, member_text, text_of
 from storage.product_queries import Kept, KeptIds, OrderBy, ProductQuery, Rows
+from storage.slugs import APOSTROPHES, slug_of
 from storage.tables import Product
 from storage.upsert import table_of
 
@@ -48,6 +49,21 @@ async def find(session: AsyncSession, wanted: ProductQuery, *, offset: int, limi
         return len(found), sorted(found, key=asked.__getitem__)[offset : offset + limit]
     total, ids = (await session.execute(_statement(wanted, min(offset, ID_MAX), limit))).one()
     return total, orjson.loads(ids)
+
+
+async def ids_of_slug(session: AsyncSession, dialect: str, slug: str) -> list[int]:
+    """The products that have this slug: the one that a dialect keeps with them, or else one made of their name."""
+    words = [word for word in slug.split("-") if word]
+    if not words or len(slug) > SEARCH_MAX or not is_storable(slug):
+        return []
+    row = table_of(Product).c
+    own, name = member_text(row.extra, dialect, "slug"), cast("ColumnElement[str]", row.name_key)
+    for mark in APOSTROPHES:
+        name = func.replace(name, mark, "")
+    pattern = "".join(like_pattern(word)[:-1] for word in words) + "%"
+    made = and_(row.parent_id.is_(None), func.coalesce(own, "") == "", name.like(pattern, escape="\\"))
+    found = await session.execute(select(row.id, row.name, own).where(or_(own == literal(slug, Text()), made)))
+    return [id_ for id_, name, own in found if (own or slug_of(name)) == slug]
 
 
 async def count(session: AsyncSession, *wanted: ProductQuery) -> list[int]:
@@ -109,6 +125,9 @@ class _Search:
             yield self._has(word)
         yield from self._dated()
         yield from self._stocked()
+        if wanted.attributes:
+            pairs = [{"name": storable(name), "value": storable(value)} for name, value in wanted.attributes]
+            yield has_attributes(row, bindparam(None, json_text(pairs), Text()))
         for kept in wanted.kept:
             yield self._kept(kept)
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from hashlib import blake2b
 from typing import Any, Final, Literal, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,6 +15,8 @@ from storage.product_document import ProductColumns, ProductDocument, Row, Stock
 from storage.product_queries import ProductQuery
 
 Carrier = Literal["own", "parent"]
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class Place(NamedTuple):
@@ -37,7 +38,8 @@ class ProductView(ProductColumns):
     `on_hand`, `available` and `locations` are those of the carrier, or else of whatever levels it has; `locations` is
     made of `open_places`, which all views of a page share, and `levels`, units on hand by location id.
 
-    `price` is what it costs now; of a variable product, the least that one of its variations does.
+    `price` is what it costs now; of a variable product, the least that one of its variations does. `options` are the
+    values by which its variations differ, by the name of the attribute.
     """
 
     stated_stock_status: str
@@ -51,7 +53,8 @@ class ProductView(ProductColumns):
     modified_at: datetime
     on_sale: bool
     price: Decimal | None
-    changes: int
+    options: Mapping[str, Sequence[str]]
+    level_versions: int
 
     @property
     def tracked(self) -> bool:
@@ -66,11 +69,11 @@ class ProductView(ProductColumns):
 
     @property
     def version(self) -> str:
-        """Differs whenever something of this view does, or was changed and changed back. Fit for an ETag."""
-        parent = None if self.parent is None else self.parent.updated_at
-        now = (self.on_sale, self.price, self.stock_status, self.locations, self.variation_ids)
-        seen = (self.id, self.updated_at, self.modified_at, self.changes, parent, now)
-        return blake2b(repr(seen).encode(), digest_size=12).hexdigest()
+        """Another one whenever its row or one of its levels changed, in whatever dialect it is asked for.
+
+        What it has of its family or of the time does not change it.
+        """
+        return f"{(self.updated_at - _EPOCH) // _MICROSECOND:x}-{self.level_versions:x}"
 
 
 async def page(
@@ -120,7 +123,8 @@ def _view(found: ProductDocument, row: Row, now: datetime) -> ProductView:
         _latest(row, family, seen),
         price.on_sale,
         price.amount,
-        sum([each.changes or 0 for each in seen]),
+        _options(listed),
+        own.versions,
     ]
     return ProductView(*fields)
 
@@ -170,6 +174,16 @@ def _price_of(each: Variation, now: datetime) -> _PriceNow:
 def _least(prices: Sequence[_PriceNow]) -> _PriceNow:
     amounts = [price.amount for price in prices if price.amount is not None]
     return _PriceNow(min(amounts, default=None), any(price.on_sale for price in prices))
+
+
+def _options(variations: Sequence[Variation]) -> dict[str, list[str]]:
+    options: dict[str, list[str]] = {}
+    for each in variations:
+        for attribute in each.attributes:
+            values = options.setdefault(attribute["name"], [])
+            if attribute["value"] not in values:
+                values.append(attribute["value"])
+    return options
 
 
 def _latest(row: Row, family: Sequence[Variation], stocks: Sequence[Stock]) -> datetime:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
-_APOSTROPHES: Final = "'’‘\"“”`´"
+APOSTROPHES: Final = "'’‘\"“”`´"
 
 
 @lru_cache(maxsize=4096)  # a document names the same few locations over and over
@@ -18,7 +18,7 @@ def slug_of(text: str) -> str:
     nothing is left.
     """
     decoded = unicodedata.normalize("NFC", unquote(text)).lower()
-    kept = "".join(_kept(character) for character in decoded if character not in _APOSTROPHES)
+    kept = "".join(_kept(character) for character in decoded if character not in APOSTROPHES)
     return "-".join(part for part in kept.split("-") if part)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 _CHROMIUM = Path("/usr/bin/chromium")
 _ARGUMENTS = [
@@ -32,3 +34,32 @@ def needed(there: bool, what: str) -> None:  # noqa: FBT001 (it reads as an asse
     if not there:
         assert not os.environ.get("CI"), f"CI has no {what}"
         pytest.skip(f"There is no {what}")
+
+
+@dataclass
+class Seen:
+    """All that the browser asked for, and all that it complained of."""
+
+    base: str
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def watch(self, page: Page) -> None:
+        """From now on. Nothing that goes elsewhere gets there."""
+        page.context.on("request", lambda request: self.requests.append(request.url))
+        page.on("websocket", lambda socket: self.requests.append(socket.url))
+        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        page.on("console", self._console)
+        page.route(lambda url: not self._is_ours(url), lambda route: route.abort())
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.complaints.append(f"{message.type}: {message.text}")
+
+    def _is_ours(self, url: str) -> bool:
+        return urlsplit(url).netloc == urlsplit(self.base).netloc or url.startswith("data:")
+
+    @property
+    def elsewhere(self) -> list[str]:
+        """Requests to anybody else."""
+        return [url for url in self.requests if not self._is_ours(url)]

@@ -60,13 +60,14 @@ _MEDIA_TYPES: Final = {
 class Assets:
     """The assets of one page: by file for the page itself, by served name for browsers."""
 
-    def __init__(self, assets: list[Asset]) -> None:
+    def __init__(self, assets: list[Asset], *, at: str = "console/assets") -> None:
+        self._at = at
         self._by_file = {asset.file: asset for asset in assets}
         self._by_name = {asset.name: asset for asset in assets}
 
     def path(self, file: str) -> str:
         """Where the page finds a file. Relative, so that it holds below any root path."""
-        return f"console/assets/{self._by_file[file].name}"
+        return f"{self._at}/{self._by_file[file].name}"
 
     def paths(self) -> dict[str, str]:
         """All paths, by names that a template can hold: `graphql-ws.js` is `graphql_ws_js`."""

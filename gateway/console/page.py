@@ -45,7 +45,10 @@ class Page:
         self.assets = _graphiql_assets(graphiql) if built else _fallback_assets()
         values = {**self.assets.paths(), "key_offered": "true" if key_offered else "false"}
         if not built:
-            values |= {"reason": html.escape(_reason(graphiql)), "query": html.escape(tabs.load()[1].query)}
+            values |= {
+                "reason": html.escape(reason_of(graphiql, "GraphiQL")),
+                "query": html.escape(tabs.load()[1].query),
+            }
         template = _OURS / ("console.html" if built else "fallback.html")
         self._html, self._values = Template(template.read_text("utf-8")), values
 
@@ -71,9 +74,9 @@ def _fallback_assets() -> Assets:
     return Assets([Asset(file.name, file.read_bytes()) for file in files])
 
 
-def _reason(graphiql: Path) -> str:
-    """Why there is no GraphiQL, as the build has left it."""
+def reason_of(graphiql: Path, what: str) -> str:
+    """Why what should have been built is not there, as the build has left it."""
     try:
         return f"When Stockgate was installed: {(graphiql / 'not-built.txt').read_text('utf-8').strip()}"
     except OSError:
-        return "It is built when Stockgate is installed, and its files are missing."
+        return f"{what} is built when Stockgate is installed, and its files are missing."

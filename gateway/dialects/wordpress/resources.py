@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.dialects.wordpress.answers import Answer, RestError
-from gateway.dialects.wordpress.arguments import arguments
+from gateway.dialects.wordpress.arguments import Declaration
 from gateway.dialects.wordpress.conventions import check_callback, dress, home, respond
 from gateway.dialects.wordpress.parameters import Parameter
 from gateway.dialects.wordpress.requests import RestRequest, read
@@ -78,6 +78,8 @@ def routes(namespace: Namespace) -> list[Route]:
 def route(namespace: str, resource: Resource) -> Route:
     """One resource as a Starlette route."""
 
+    declared = {id(each): Declaration(each.args) for each in resource.endpoints.values() if each.args}
+
     async def answer(request: Request) -> Response:
         if request.method == "OPTIONS":
             return _options(request, namespace, resource)
@@ -85,9 +87,10 @@ def route(namespace: str, resource: Resource) -> Route:
         permitted = [verb for verb, endpoint in resource.endpoints.items() if endpoint.permission(request) is None]
         request.state.allow = ", ".join(permitted)
         endpoint = resource.endpoints["GET" if request.method == "HEAD" else request.method]
-        parsed = await read(request, with_forms=bool(endpoint.args))  # what is malformed is told to anybody
-        if endpoint.args:
-            parsed = replace(parsed, args=arguments(endpoint.args, parsed))
+        declaration = declared.get(id(endpoint))
+        parsed = await read(request, with_forms=declaration is not None)  # what is malformed is told to anybody
+        if declaration is not None:
+            parsed = replace(parsed, args=declaration.arguments(parsed))
         if refusal := endpoint.permission(request):
             raise (endpoint.absent and await endpoint.absent(parsed)) or refusal
         answered = await endpoint.handler(parsed)

@@ -6,7 +6,6 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +14,6 @@ import pytest
 from playwright.sync_api import (
     Browser,
     BrowserContext,
-    ConsoleMessage,
     Locator,
     Page,
     Request,
@@ -27,7 +25,7 @@ from playwright.sync_api import (
 from gateway.console import tabs
 from gateway.console.page import GRAPHIQL
 from gateway.console.page import Page as PlainPage
-from tests.browsing import needed
+from tests.browsing import Seen, needed
 from tests.serving import Demo, serving_demo
 
 ARTEFACTS = Path(__file__).parents[2] / "artefacts"
@@ -39,35 +37,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     needed((GRAPHIQL / "versions.json").exists(), "GraphiQL: STOCKGATE_CONSOLE_BUILD=require scripts/install")
     with serving_demo(tmp_path_factory.mktemp("console")) as demo:
         yield demo
-
-
-@dataclass
-class Seen:
-    """All that the browser asked for, and all that it complained of."""
-
-    base: str
-    requests: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
-
-    def watch(self, page: Page) -> None:
-        """From now on. Nothing that goes elsewhere gets there."""
-        page.context.on("request", lambda request: self.requests.append(request.url))
-        page.on("websocket", lambda socket: self.requests.append(socket.url))
-        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
-        page.on("console", self._console)
-        page.route(lambda url: not self._is_ours(url), lambda route: route.abort())
-
-    def _console(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
-            self.complaints.append(f"{message.type}: {message.text}")
-
-    def _is_ours(self, url: str) -> bool:
-        return urlsplit(url).netloc == urlsplit(self.base).netloc or url.startswith("data:")
-
-    @property
-    def elsewhere(self) -> list[str]:
-        """Requests to anybody else."""
-        return [url for url in self.requests if not self._is_ours(url)]
 
 
 @pytest.fixture(scope="module")

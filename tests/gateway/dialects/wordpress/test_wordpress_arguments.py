@@ -347,3 +347,20 @@ async def test_options_and_indexes_describe_what_a_route_takes(client: httpx.Asy
     assert [each["methods"] for each in one["endpoints"]] == [["GET"], ["POST", "PUT", "PATCH"]]
     assert "total" not in one["endpoints"][1]["args"]
     assert "_links" not in one
+
+
+async def test_bytes_that_are_no_text_do_no_harm_in_a_query(client: httpx.AsyncClient) -> None:
+    app, sent = client._transport.app, []  # type: ignore[attr-defined]
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    scope = {"type": "http", "method": "GET", "path": f"{BASE}/things", "query_string": b"per_page=2&q=\xff%ff",
+             "headers": [(b"host", b"shop.test")], "scheme": "http", "state": {}}  # fmt: skip
+    await app(scope, receive, send)
+    headers = dict(sent[0]["headers"])
+    assert (sent[0]["status"], headers[b"x-wp-total"]) == (200, b"5")
+    assert headers[b"link"].startswith(b"<http://shop.test/wp-json/shop/v1/things?per_page=2&q=%")
