@@ -31,12 +31,13 @@ _SECRET = "the-server-s-own-secret-in-tests-only"
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A running server of the demo's catalogue, a key that may do everything, and its log."""
+    """A running server of the demo's catalogue, a key that may do everything, a webhook secret, and its log."""
 
     url: str
     key: str
     log: Path
     database_url: str
+    webhook_secret: str
 
     @property
     def base(self) -> str:
@@ -53,7 +54,7 @@ class Served:
 def serving(database_url: str, folder: Path, **settings: str) -> Iterator[Served]:
     """`stockgate serve` on a migrated, empty database that is filled with the demo's catalogue."""
     asyncio.run(_transact(database_url, catalog.import_catalog, load(CATALOG.read_bytes())))
-    key = issue_key(database_url)
+    key, secret = issue_key(database_url), issue_webhook_secret(database_url)
     log = folder / "server.log"
     out = folder / "server.out"
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_PREFIX)}
@@ -65,7 +66,7 @@ def serving(database_url: str, folder: Path, **settings: str) -> Iterator[Served
             cwd=folder, env={**environment, f"{_PREFIX}DATABASE_URL": database_url}, stdout=greeting, stderr=errors,
         )  # fmt: skip
     try:
-        yield Served(_address(process, out, log), key, log, database_url)
+        yield Served(_address(process, out, log), key, log, database_url, secret)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
@@ -83,6 +84,11 @@ def _address(process: subprocess.Popen[bytes], out: Path, log: Path) -> str:
 def issue_key(database_url: str) -> str:
     """A key that may do everything."""
     return asyncio.run(_transact(database_url, access.issue_api_key, "conformance", [Scope.ADMIN])).token
+
+
+def issue_webhook_secret(database_url: str) -> str:
+    """A secret that opens the webhook routes."""
+    return asyncio.run(_transact(database_url, access.issue_webhook_secret, "conformance")).token
 
 
 def issue_pair(database_url: str, name: str) -> tuple[str, str]:

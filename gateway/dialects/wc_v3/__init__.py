@@ -5,15 +5,29 @@ from typing import Final
 from starlette.middleware import Middleware
 
 from gateway.dialects.dialect import Dialect
-from gateway.dialects.wc_v3 import reads, site_data, site_lists, site_reports, site_settings, site_status
+from gateway.dialects.wc_v3 import analytics, reads, site_data, site_lists, site_reports, site_settings, site_status
+from gateway.dialects.wc_v3 import write_routes as writing
 from gateway.dialects.wc_v3.credentials import Credentials
 from gateway.dialects.wc_v3.errors import HANDLERS
 from gateway.dialects.wc_v3.signed_forms import SignedForms
 from gateway.dialects.wordpress import Namespace, Resource, routes
+from gateway.dialects.wordpress.resources import editable
 
 NAME: Final = "wc/v3"
 """The origin of every change that comes in here, by whichever of the two namespaces."""
 
+_PRODUCTS: Final = [
+    Resource("/products", {"GET": reads.PRODUCTS, "POST": writing.CREATE_PRODUCT}),
+    Resource("/products/batch", editable(writing.BATCH)),
+    Resource("/products/{id}", {"GET": reads.PRODUCT, **editable(writing.UPDATE_PRODUCT), "DELETE": writing.DELETE}),
+    Resource("/products/{product_id}/variations", {"GET": reads.VARIATIONS, "POST": writing.CREATE_VARIATION}),
+    Resource("/products/{product_id}/variations/batch", editable(writing.BATCH)),
+    Resource(
+        "/products/{product_id}/variations/{id}",
+        {"GET": reads.VARIATION, **editable(writing.UPDATE_VARIATION), "DELETE": writing.DELETE},
+    ),
+    *reads.RESOURCES,
+]
 _SITE: Final = (  # after what is asked most: paths are tried in order
     site_data,
     site_lists,
@@ -21,16 +35,9 @@ _SITE: Final = (  # after what is asked most: paths are tried in order
     site_settings,
     site_status,
 )
-_PRODUCTS: Final = [
-    Resource("/products", {"GET": reads.PRODUCTS}),
-    Resource("/products/{id}", {"GET": reads.PRODUCT}),
-    Resource("/products/{product_id}/variations", {"GET": reads.VARIATIONS}),
-    Resource("/products/{product_id}/variations/{id}", {"GET": reads.VARIATION}),
-    *reads.RESOURCES,
-]
 
 NAMESPACE: Final = Namespace("wc/v3", [*_PRODUCTS, *(resource for part in _SITE for resource in part.RESOURCES)])
-ANALYTICS_NAMESPACE: Final = Namespace("wc-analytics", [])
+ANALYTICS_NAMESPACE: Final = Namespace("wc-analytics", analytics.RESOURCES)
 
 
 def _dialect(namespace: Namespace) -> Dialect:

@@ -1,0 +1,32 @@
+"""The endpoints that write products and variations, with the parameters that they take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from gateway.dialects.wc_v3.batch import KINDS, batch
+from gateway.dialects.wc_v3.credentials import may_batch, may_create, may_delete, may_edit
+from gateway.dialects.wc_v3.product_fields import PRODUCT_FIELDS, VARIATION_FIELDS
+from gateway.dialects.wc_v3.writes import create, delete, update
+from gateway.dialects.wordpress import Endpoint
+from gateway.dialects.wordpress.parameters import Parameter
+from storage.changes import UNSET
+
+_ID: Final = Parameter(type="integer", description="Refused here: what is new has no id yet.")
+_FORCE: Final = Parameter(type="boolean", default=False, description="Whether to delete it for good.")
+_BATCH: Final = {kind: Parameter(type="mixed", description=f"Products to {kind}.") for kind in KINDS}
+
+
+def _without_defaults(fields: Mapping[str, Parameter]) -> Mapping[str, Parameter]:
+    """An update says nothing of what it does not name."""
+    return {name: replace(field, default=UNSET) for name, field in fields.items()}
+
+
+CREATE_PRODUCT: Final = Endpoint(create, may_create, {"id": _ID, **PRODUCT_FIELDS})
+UPDATE_PRODUCT: Final = Endpoint(update, may_edit, _without_defaults(PRODUCT_FIELDS))
+CREATE_VARIATION: Final = Endpoint(create, may_create, {"id": _ID, **VARIATION_FIELDS})
+UPDATE_VARIATION: Final = Endpoint(update, may_edit, _without_defaults(VARIATION_FIELDS))
+DELETE: Final = Endpoint(delete, may_delete, {"force": _FORCE})
+BATCH: Final = Endpoint(batch, may_batch, _BATCH)
