@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -203,6 +202,6 @@ def basic_credentials(connection: HTTPConnection) -> tuple[str, str] | None:
         return None
     try:
         user, colon, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # neither base64 nor UTF-8
         return None
     return (user, password.strip()) if colon else None

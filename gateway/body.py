@@ -41,19 +41,23 @@ class InvalidJsonError(Exception):
 
 
 async def read_json(request: Request, *, with_nan: bool = False) -> Any:
-    """The body's value, whatever its content type says. Raises BodyTooLargeError, InvalidJsonError.
+    """The body's value, whatever its content type says; as parse_json(). Raises BodyTooLargeError, too."""
+    return parse_json(await read_body(request), with_nan=with_nan)
 
-    A number like 1e400 is infinite. `with_nan`: so are, or are not a number, the constants `Infinity` and `NaN` that
-    careless encoders write. Fields that ask for a number refuse either by name.
+
+def parse_json(text: bytes, *, with_nan: bool = False) -> Any:
+    """The value of a document. Raises InvalidJsonError.
+
+    A number like 1e400 is infinite: an invalid value of its field, not malformed JSON. `with_nan` reads `Infinity` and
+    `NaN`, too, which are none, but are written by careless encoders.
     """
-    text = await read_body(request)
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
         if not with_nan and "infinity" not in str(error):
             raise InvalidJsonError from None
     try:
-        value = json.loads(text, parse_int=_integer, parse_constant=float if with_nan else _refuse)
+        value = json.loads(text.decode(), parse_int=_integer, parse_constant=float if with_nan else _refuse)
         orjson.dumps(value)  # refuses the lone surrogates that json.loads lets through
     except (ValueError, TypeError, RecursionError):
         raise InvalidJsonError from None

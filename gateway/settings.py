@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from decimal import Decimal
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Final, Literal
@@ -117,6 +118,12 @@ class Settings(BaseSettings):
     )
     wc_foreign_lists: Literal["empty", "missing"] = Field(
         "empty", description="Whether orders, customers and coupons of wc/v3 are empty lists or no routes at all."
+    )
+    tax_rate: Decimal = Field(
+        Decimal("0.19"),
+        ge=0,
+        le=1,
+        description="Tax rate of products that have none of their own, as a fraction: 0.19 is 19 %.",
     )
     csv_exports_max: int = Field(
         4, ge=1, le=1000, description="CSV exports streaming at once; each keeps a database connection while it lasts."

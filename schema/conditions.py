@@ -108,7 +108,12 @@ def has_sku(product_id: Any, skus: Slot) -> Condition:
 def sku_is(product: Any, sku: Slot) -> Condition:
     """The product with this SKU."""
     key = sku.bind(lambda text: sku_key(text) if is_storable(text) else "")
-    return and_(product.sku_key == key, product.sku_key != NO_SKU)
+    return and_(product.sku_key == key, product.sku_key != NO_SKU, sql.is_named_by(product, "sku_key"))
+
+
+def gtin_is(product: Any, gtin: Slot) -> Condition:
+    """The product with this GTIN."""
+    return and_(product.gtin == gtin.bind(gtin14), sql.is_named_by(product, "gtin"))
 
 
 def sku_among(product: Any, skus: Slot) -> Condition:

@@ -3,11 +3,14 @@
 Of a level, on_hand - reserved - safety_stock is available. What is offered is the sum of what is available, never less
 than nothing, over the levels that are not disabled, at active locations, of items whose stock is tracked. A level that
 was never counted adds nothing, but back-orders may be taken there; what is in the trash offers nothing.
+
+Of an item whose stock is not tracked the shop itself says what there is: it may always be ordered, or as a back-order,
+or not at all. What it says of a product with variations does not count: they have their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
@@ -51,17 +54,18 @@ class Status(StrEnum):
 
 class Offer(NamedTuple):
     """A level that is offered. `tracked`: its item's stock is; `backorders`: they are taken, by its own or its item's
-    setting."""
+    setting. `said` is what the shop says of the item: it counts if its stock is not tracked."""
 
     on_hand: int | None
     reserved: int = 0
     safety_stock: int = 0
     tracked: bool = True
     backorders: bool = False
+    said: str = "instock"
 
 
 class Availability(NamedTuple):
-    """What is offered; the quantity of what is not tracked is None."""
+    """What is offered; the quantity of what may always be ordered is None."""
 
     status: Status
     quantity: int | None
@@ -77,17 +81,18 @@ def threshold_of(own: int | None, parents: int | None = None) -> int:
     return next(number for number in (own, parents, LOW_STOCK_THRESHOLD) if number is not None)
 
 
-def availability_of(offers: Iterable[Offer], threshold: int, *, untracked: bool | None = None) -> Availability:
-    """What these levels offer together. `untracked`: stock of (one of) the items is not tracked, wherever it is."""
+def availability_of(offers: Iterable[Offer], threshold: int, *, said: Collection[str] | None = None) -> Availability:
+    """What these levels offer together. `said` is what the shop says of those of the items whose stock is not tracked,
+    wherever they are."""
     offers = list(offers)
     quantity = sum(max(available_of(*offer[:3]) or 0, 0) for offer in offers if offer.tracked)
-    if untracked is None:
-        untracked = not all(offer.tracked for offer in offers)
+    if said is None:
+        said = {offer.said for offer in offers if not offer.tracked}
     if quantity > 0:
         return Availability(Status.LOW_STOCK if quantity <= threshold else Status.IN_STOCK, quantity)
-    if untracked:
+    if "instock" in said:
         return Availability(Status.NOT_TRACKED, None)
-    is_ordered = any(offer.backorders for offer in offers)
+    is_ordered = "onbackorder" in said or any(offer.backorders for offer in offers if offer.tracked)
     return Availability(Status.BACKORDER if is_ordered else Status.OUT_OF_STOCK, 0)
 
 
@@ -115,19 +120,29 @@ def is_tracked(item: Any) -> Condition:
 
 
 def is_untracked(product: Any, item_seen: Seen) -> Condition:
-    """Whether stock of a product is not tracked; of a variable one: of at least one of its variations."""
+    """Whether a product may always be ordered, as its stock is not tracked; of a variable one: at least one of its
+    variations."""
+    return _is_said(product, item_seen, _IN_STOCK)
+
+
+def is_on_backorder(product: Any, item_seen: Seen) -> Condition:
+    """Whether the shop says of a product, whose stock is not tracked, that it takes back-orders; of a variable one: of
+    at least one of its variations."""
+    return _is_said(product, item_seen, _ON_BACKORDER)
+
+
+def _is_said(product: Any, item_seen: Seen, said: ColumnElement[str]) -> Condition:
     variation = table_of(Product).alias("untracked_variation")
+    is_of_product = and_(variation.c.parent_id == product.id, kept(variation.c, item_seen))
     of_variation = (
         select(variation.c.id)
-        .where(variation.c.parent_id == product.id, not_(variation.c.manage_stock), kept(variation.c, item_seen))
+        .where(is_of_product, not_(variation.c.manage_stock), variation.c.stock_status == said)
         .correlate_except(variation)
         .exists()
     )
     is_variable = product.type == _VARIABLE
-    return and_(
-        not_(product.manage_stock),
-        or_(and_(is_variable, of_variation), and_(not_(is_variable), not_(is_tracked(product)))),
-    )
+    of_product = and_(product.stock_status == said, not_(is_tracked(product)))
+    return and_(not_(product.manage_stock), or_(and_(is_variable, of_variation), and_(not_(is_variable), of_product)))
 
 
 def kept(item: Any, item_seen: Seen) -> Condition:
@@ -138,6 +153,17 @@ def kept(item: Any, item_seen: Seen) -> Condition:
 def takes_backorders(level: Any, item: Any) -> Condition:
     """Whether back-orders are taken: the level's setting, else the item's."""
     return func.coalesce(level.backorders, item.backorders) != _NO
+
+
+def _free(item: Any, tracked: Condition) -> Condition:
+    """Whether an item may always be ordered, wherever it is."""
+    return and_(not_(tracked), or_(item.stock_status == _IN_STOCK, item.type == _VARIABLE))
+
+
+def _ordered(level: Any, item: Any, tracked: Condition) -> Condition:
+    """Whether an item may be ordered where there is none of it."""
+    is_said = and_(not_(tracked), item.stock_status == _ON_BACKORDER, item.type != _VARIABLE)
+    return or_(and_(tracked, takes_backorders(level, item)), is_said)
 
 
 def offered_units(level: Any, tracked: Condition) -> ColumnElement[int]:
@@ -179,8 +205,8 @@ def level_is(level: Any, wanted: Status) -> Condition:
             status(
                 offered_units(level, is_tracked(item)),
                 threshold(item),
-                not_(is_tracked(item)),
-                takes_backorders(level, item),
+                _free(item, is_tracked(item)),
+                _ordered(level, item, is_tracked(item)),
             )
             == _name(wanted)
         ),
@@ -245,7 +271,8 @@ def product_is(product: Any, wanted: Status, level_seen: Seen, item_seen: Seen) 
     """Products with this status: for filters."""
     untracked = is_untracked(product, item_seen)
     total = Offers.of(product, level_seen, item_seen).total("offered_status")
-    named = status(total.c.quantity, threshold(product), untracked, total.c.backorders)
+    backorders = or_(total.c.backorders, is_on_backorder(product, item_seen))
+    named = status(total.c.quantity, threshold(product), untracked, backorders)
     found: Condition = select(named).correlate_except(total).scalar_subquery() == _name(wanted)
     return found
 
@@ -275,13 +302,13 @@ class Offers(NamedTuple):
 
     @property
     def untracked(self) -> Condition:
-        """Whether an item of one of them is not tracked; NULL when there is none."""
-        return _holds_of_any(not_(self._tracked)) == _ONE
+        """Whether an item of one of them may always be ordered; NULL when there is none."""
+        return _holds_of_any(_free(self.item.c, self._tracked)) == _ONE
 
     @property
     def backorders(self) -> Condition:
         """Whether back-orders are taken at one of them; NULL when there is none."""
-        return _holds_of_any(takes_backorders(self.level.c, self.item.c)) == _ONE
+        return _holds_of_any(_ordered(self.level.c, self.item.c, self._tracked)) == _ONE
 
     @property
     def _tracked(self) -> Condition:
@@ -299,7 +326,7 @@ class Offers(NamedTuple):
     def total(self, name: str) -> Subquery:
         """All of them as one row."""
         quantity = func.coalesce(self.quantity, _ZERO).label("quantity")
-        backorders = holds_of_any(takes_backorders(self.level.c, self.item.c)).label("backorders")
+        backorders = holds_of_any(_ordered(self.level.c, self.item.c, self._tracked)).label("backorders")
         return self.select(quantity, backorders).subquery(name)
 
 
@@ -325,6 +352,8 @@ def _name(value: Status) -> ColumnElement[str]:
 
 _VARIABLE: Final = literal_column("'variable'", Text())
 _TRASH: Final = literal_column("'trash'", Text())
+_IN_STOCK: Final = literal_column("'instock'", Text())
+_ON_BACKORDER: Final = literal_column("'onbackorder'", Text())
 _NO: Final = literal_column(f"'{Backorders.NO}'", Text())
 _ZERO: Final = literal_column("0", BigInteger())
 _ONE: Final = literal_column("1", BigInteger())

@@ -6,7 +6,7 @@ Values are bind parameters; lists are JSON text (storage.json_rows.json_text).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from sqlalchemy import (
     BigInteger,
@@ -29,6 +29,7 @@ from storage.upsert import table_of
 
 _ESCAPE = "\\"
 _LEVEL_KEYS = {"product_id": BigInteger(), "location_id": BigInteger()}
+_TRASH: Final = literal_column("'trash'", Text())
 _LAST = "\U0010ffff"
 _UNCOUNTED = -4 * QUANTITY_MAX  # less than is ever available
 Condition = ColumnElement[bool]
@@ -49,6 +50,15 @@ def like_pattern(text: str, fold: Callable[[str], str] = str.casefold) -> str:
 def name_or_sku_like(product: Any, pattern: Any) -> Condition:
     """Products whose name or SKU matches a like_pattern()."""
     return or_(product.name_key.like(pattern, escape=_ESCAPE), product.sku_key.like(pattern, escape=_ESCAPE))
+
+
+def is_named_by(product: Any, key: Literal["sku_key", "gtin"]) -> Condition:
+    """Whether it is the product that its SKU or GTIN names: of those that have it, the one that is not in the trash;
+    if all are, the last."""
+    other = table_of(Product).alias(f"other_by_{key}")
+    is_before = or_(other.c.status != _TRASH, other.c.id > product.id)
+    others = select(other.c.id).where(other.c[key] == getattr(product, key), is_before).correlate_except(other)
+    return or_(product.status != _TRASH, ~others.exists())
 
 
 def name_or_sku_between(product: Any, start: Bound, behind: Bound) -> Condition:

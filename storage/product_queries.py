@@ -102,7 +102,7 @@ class ProductQuery:
     stock_status: str | None = None
     stock_min: int | None = None
     stock_max: int | None = None
-    low_stock: bool | None = None
+    low_stock: bool = False
     attributes: Sequence[tuple[str, str]] = ()
     kept: Sequence[Kept | KeptIds] = ()
     order: Order = field(default_factory=Order)

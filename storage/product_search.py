@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 import orjson
 from sqlalchemy import (
@@ -16,6 +16,7 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    case,
     false,
     func,
     literal,
@@ -66,13 +67,19 @@ async def ids_of_slug(session: AsyncSession, dialect: str, slug: str) -> list[in
     return [id_ for id_, name, own in found if (own or slug_of(name)) == slug]
 
 
-async def count(session: AsyncSession, *wanted: ProductQuery) -> list[int]:
-    """How many products answer each question. One statement."""
-    now = datetime.now(UTC)
-    totals = [
-        select(func.count()).select_from(_Search(each, now).found.subquery()).scalar_subquery() for each in wanted
-    ]
-    return list((await session.execute(select(*totals))).one())
+class StockTotal(NamedTuple):
+    """How many products have a stock status, and how many of them have stock that is no more than their threshold."""
+
+    products: int
+    low: int
+
+
+async def stock_totals(session: AsyncSession, wanted: ProductQuery) -> dict[str, StockTotal]:
+    """The products that answer a question, counted by stock status. One statement, which sees each once."""
+    row = _Search(wanted, datetime.now(UTC), with_stock=True).found.subquery("counted")
+    low = func.sum(case((row.c.is_low, 1), else_=0))
+    counted = select(row.c.stock_status, func.count(), low.cast(BigInteger)).group_by(row.c.stock_status)
+    return {status: StockTotal(*totals) for status, *totals in (await session.execute(counted)).all()}
 
 
 def _statement(wanted: ProductQuery, offset: int, limit: int) -> Select[Any]:
@@ -90,19 +97,24 @@ def _statement(wanted: ProductQuery, offset: int, limit: int) -> Select[Any]:
 class _Search:
     """A question as SQL. It is costly when it needs more than the row of each product."""
 
-    def __init__(self, wanted: ProductQuery, now: datetime) -> None:
+    def __init__(self, wanted: ProductQuery, now: datetime, *, with_stock: bool = False) -> None:
         self.wanted, self.now = wanted, now
         self.row = table_of(Product).alias("item")
         self.parent = table_of(Product).alias("item_parent")
         self.is_costly = False
         self.descending = wanted.order.descending
         self._joined = False
-        conditions, position = list(self._conditions()), self._position()
+        conditions, columns = list(self._conditions()), [self._position().label("position")]
+        if with_stock:
+            columns += [
+                self._derived(product_conditions.stock_status).label("stock_status"),
+                self._derived(product_conditions.is_low).label("is_low"),
+            ]
         source: FromClause = self.row
         if self._joined:
             source = self.row.outerjoin(self.parent, self.parent.c.id == self.row.c.parent_id)
         self.uncosted = select(self.row.c.id).select_from(source).where(*conditions)
-        self.found = self.uncosted.add_columns(position.label("position"))
+        self.found = self.uncosted.add_columns(*columns)
 
     def _derived(self, value: Callable[[Any, Any], ColumnElement[Any]]) -> ColumnElement[Any]:
         """What follows from a row and its parent's."""
@@ -195,9 +207,8 @@ class _Search:
         least_, most_ = _bounded(wanted.stock_min, _QUANTITIES), _bounded(wanted.stock_max, _QUANTITIES)
         if least_ is not None or most_ is not None:
             yield self._derived(lambda row, parent: product_conditions.quantity_is(row, parent, least_, most_))
-        if wanted.low_stock is not None:
-            is_low = self._derived(product_conditions.is_low)
-            yield is_low if wanted.low_stock else not_(is_low)
+        if wanted.low_stock:
+            yield self._derived(product_conditions.is_low)
 
     def _kept(self, kept: Kept | KeptIds) -> Condition:
         self.is_costly = True

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.columns import NO_SKU
+from storage.conditions import is_named_by
 from storage.feed_entries import FeedEntry
 from storage.hub import Hub
 from storage.json_rows import among, json_text
@@ -18,7 +19,9 @@ from storage.upsert import table_of
 
 _TICK_S: Final = 0.1
 _product: Final = table_of(Product).c
-_IDS: Final = select(_product.sku_key, _product.id).where(among(_product.sku_key, "keys"), _product.sku_key != NO_SKU)
+_IDS: Final = select(_product.sku_key, _product.id).where(
+    among(_product.sku_key, "keys"), _product.sku_key != NO_SKU, is_named_by(_product, "sku_key")
+)
 
 
 class _Watched:

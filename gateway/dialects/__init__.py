@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from gateway.dialects import inventory_update, mulopimfwc_v1, wc_v3, wordpress
+from gateway.dialects import inventory_update, mulopimfwc_v1, stock_api_v2, wc_v3, wordpress
 from gateway.dialects.dialect import Dialect
 
 DIALECTS: Sequence[Dialect] = (
     inventory_update.DIALECT,
+    stock_api_v2.DIALECT,
     mulopimfwc_v1.DIALECT,
     wc_v3.DIALECT,
     wc_v3.ANALYTICS,

@@ -67,7 +67,7 @@ class ExtraHeaders:
 
 def text_of(headers: Headers, name: str, *, longest: int = KEY_LENGTH_MAX) -> str | None:
     """A header's text; None when it is absent or empty. Raises InvalidHeaderError for one that is too long."""
-    value = headers.get(name, "").strip()
+    value = headers.get(name, "").strip(" \t")
     if len(value) > longest:
         raise InvalidHeaderError(name, f"{name} has more than {longest} characters.")
     return value or None

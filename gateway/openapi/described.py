@@ -14,7 +14,8 @@ Location = Literal["query", "header", "path"]
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter. `required` is not asked of those in the path: they always are."""
+    """One parameter. `required` is not asked of those in the path: they always are. `as_json` says that its value is
+    JSON text."""
 
     name: str
     model: Model
@@ -22,6 +23,7 @@ class Parameter:
     location: Location = "query"
     required: bool = False
     example: Any = None
+    as_json: bool = False
 
 
 @dataclass(frozen=True, slots=True)

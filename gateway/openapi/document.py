@@ -93,12 +93,13 @@ def _responses(part: Part, operation: Operation, schemas: Schemas) -> dict[str, 
 
 
 def _parameter(parameter: Parameter, schemas: Schemas) -> dict[str, Any]:
+    schema = {"schema": schemas.of(parameter.model, "validation")}
     return {
         "name": parameter.name,
         "in": parameter.location,
         "required": parameter.required or parameter.location == "path",
         "description": parameter.description,
-        "schema": schemas.of(parameter.model, "validation"),
+        **({"content": {_JSON: schema}} if parameter.as_json else schema),
         **({} if parameter.example is None else {"example": parameter.example}),
     }
 

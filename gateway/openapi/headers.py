@@ -8,6 +8,7 @@ from typing import Any, Final
 from storage.idempotency import KEY_LENGTH_MAX
 
 _TEXT: Final = {"type": "string"}
+_PRINTABLE: Final = "^[ -~¡-¬®-ÿ]*$"
 _COUNT: Final = {"type": "integer", "minimum": 0}
 
 
@@ -18,15 +19,17 @@ def _header(description: str, schema: Mapping[str, Any], example: Any = None) ->
 REQUEST_HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "Idempotency-Key": _header(
         "A repetition with the same key gets the first answer again, and `Idempotent-Replayed: true`.",
-        {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH_MAX},
+        {"type": "string", "maxLength": KEY_LENGTH_MAX, "pattern": _PRINTABLE},
         "till-7/2026-11-22/0042",
     ),
     "If-Match": _header(
-        "Only if what is changed still has this version: the `ETag` of the last answer. `*` is any.", _TEXT, '"12"'
+        "Only if what is changed still has this version: the `ETag` of the last answer. `*` is any.",
+        {"type": "string", "pattern": r'^(\*|(W/)?"[^"]*"|[^\s,"*]*)$'},
+        '"12"',
     ),
     "X-Dry-Run": _header(
         "`1`: the real answer, and nothing written.",
-        {"type": "string", "enum": ["1", "0", "true", "false", "yes", "no", "on", "off"]},
+        {"type": "string", "enum": ["1", "0", "true", "false", "yes", "no", "on", "off", ""]},
         "1",
     ),
     "X-Request-Id": _header(
@@ -37,7 +40,7 @@ REQUEST_HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "Prefer": _header("`handling=strict`: all items or none.", _TEXT, "handling=strict"),
     "X-Delivery-Id": _header(
         "Does for webhooks what `Idempotency-Key` does.",
-        {"type": "string", "maxLength": KEY_LENGTH_MAX - len("delivery:")},
+        {"type": "string", "maxLength": KEY_LENGTH_MAX - len("delivery:"), "pattern": _PRINTABLE},
         "f4a1c0de",
     ),
 }

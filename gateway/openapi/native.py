@@ -14,6 +14,7 @@ from schema.feed import FIRST_DEFAULT, FIRST_MAX
 
 _SHA256: Final = "^[0-9a-f]{64}$"
 Count = Annotated[int, Field(ge=0)]
+DocumentId = Annotated[str, Field(pattern="^sha256:[0-9a-f]{64}$")]
 
 
 class PersistedQuery(TypedDict):
@@ -42,7 +43,7 @@ class GraphqlRequest(TypedDict):
 class PersistedRequest(TypedDict):
     """An operation that is known here, by its `documentId`."""
 
-    documentId: Annotated[str, Field(pattern="^sha256:[0-9a-f]{64}$")]
+    documentId: DocumentId
     operationName: NotRequired[str | None]
     variables: NotRequired[dict[str, Any] | None]
 
@@ -172,8 +173,6 @@ _FEED_FAILED: Final = {
     503: Answer("The database does not answer.", FeedFailure, headers=["Retry-After"]),
     504: Answer("It took longer than a request may.", FeedFailure),
 }
-_JSON_TEXT: Final = {"contentMediaType": "application/json", "type": "string"}
-
 DESCRIBED: Final = Described(
     "Stockgate",
     "Our own routes: GraphQL, which can do everything; the change feed; health. `/graphql` also speaks "
@@ -199,9 +198,9 @@ DESCRIBED: Final = Described(
             parameters=[
                 Parameter("query", str, "The document.", example="{ viewer { name } }"),
                 Parameter("operationName", str, "Which of its operations to run."),
-                Parameter("variables", _JSON_TEXT, "The operation's variables, as JSON.", example="{}"),
-                Parameter("extensions", _JSON_TEXT, "`persistedQuery` and `cost`, as JSON."),
-                Parameter("documentId", str, "An operation that is known here: `sha256:` and its hash."),
+                Parameter("variables", dict[str, Any], "The operation's variables.", as_json=True),
+                Parameter("extensions", GraphqlExtensions, "`persistedQuery` and `cost`.", as_json=True),
+                Parameter("documentId", DocumentId, "An operation that is known here, by its hash."),
                 Parameter("apiKey", str, "A key that has the scope `storefront` alone may be in the address."),
                 Parameter("If-None-Match", str, "The `ETag` of what the client has.", "header"),
             ],

@@ -13,7 +13,7 @@ from strawberry import UNSET as NOT_GIVEN
 
 from schema.ids import database_id
 from schema.inputs import LocationKeyInput, ProductKeyInput
-from schema.types.choices import Backorders, LocationKind, ProductStatus, ProductType
+from schema.types.choices import Backorders, LocationKind, ProductStatus, ProductType, StockStatus
 
 
 def columns_of(given: Any) -> dict[str, Any]:
@@ -116,6 +116,9 @@ class ProductColumns:
         default=NOT_GIVEN, description="What sets a variation apart, or describes the product: all of it."
     )
     manage_stock: bool | None = strawberry.field(default=NOT_GIVEN, description="Whether its stock is counted.")
+    stock_status: StockStatus | None = strawberry.field(
+        default=NOT_GIVEN, description="What there is of it to say while its stock is not counted."
+    )
     backorders: Backorders | None = strawberry.field(
         default=NOT_GIVEN, description="Whether it may be sold below zero, where a location has no setting of its own."
     )

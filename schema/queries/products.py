@@ -6,7 +6,7 @@ from typing import Any
 
 import strawberry
 
-from schema.conditions import Given, sku_is
+from schema.conditions import Given, gtin_is, sku_is
 from schema.connections import page
 from schema.filters import ProductFilter
 from schema.ids import database_id
@@ -15,7 +15,6 @@ from schema.sources import Argument, Rows, Sees, one
 from schema.types import product
 from schema.types.choices import OrderDirection, ProductOrder
 from schema.types.product import Product
-from storage.changes import gtin14
 
 
 @strawberry.type
@@ -35,7 +34,7 @@ class ProductQueries:
             return Rows([row.id == value.bind(database_id("Product"))])
         if kind == "sku":
             return Rows([sku_is(row, value)])
-        return Rows([row.gtin == value.bind(gtin14)])
+        return Rows([gtin_is(row, value)])
 
     @page(
         Product,

@@ -22,6 +22,7 @@ from schema.types.stock_level import StockLevel
 from storage.availability import low_levels
 from storage.changes import is_storable, sku_key
 from storage.columns import NO_SKU
+from storage.conditions import is_named_by
 from storage.json_rows import json_text, member
 
 SKUS_MAX = 250
@@ -84,4 +85,5 @@ class StockQueries:
     )
     def stock_levels_by_sku(_: Any, row: Any, element: Any, locations: Slot | None = None) -> Rows:
         """The stock of many products at once: for each SKU in the order given, or null where it names none."""
-        return Rows([row.sku_key == member(element.value, "sku", Text()), row.sku_key != NO_SKU])
+        is_same = row.sku_key == member(element.value, "sku", Text())
+        return Rows([is_same, row.sku_key != NO_SKU, is_named_by(row, "sku_key")])

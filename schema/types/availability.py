@@ -42,6 +42,7 @@ from storage.availability import Offers, holds_of_any
 from storage.changes import QUANTITY_MAX, is_storable, sku_key
 from storage.columns import NO_SKU, Timestamp
 from storage.columns import Price as PriceType
+from storage.conditions import is_named_by
 from storage.json_rows import among, json_text, members_of, rows_of
 from storage.upsert import table_of
 from storage.visibility import is_capped, shown_quantity
@@ -100,8 +101,8 @@ def _serves(row: Any, requested: Any) -> Condition:
 
 _STATUS: Final = "In one word."
 _QUANTITY: Final = (
-    "Units that may be promised. 0 is none; null when stock is not tracked, or when this key sees quantities only in "
-    "bands."
+    "Units that may be promised. 0 is none; null when it may always be ordered, as stock is not tracked, or when this "
+    "key sees quantities only in bands."
 )
 _IS_CAPPED: Final = "Whether there are more than `quantity` says: the key sees quantities only up to a cap."
 _DISTANCE: Final = "How far it is from `near`, as the crow flies; null without `near` or without coordinates."
@@ -131,7 +132,12 @@ class AvailabilityLocation:
 class Availability:
     """The sum of the offers that it carries the name of."""
 
-    status: AvailabilityStatus = leaf(_status, _STATUS)
+    status: AvailabilityStatus = leaf(
+        lambda row: func.upper(
+            availability.status(row.quantity, row.threshold, row.untracked, or_(row.backorders, row.on_backorder))
+        ),
+        _STATUS,
+    )
     quantity: int | None = leaf(_shown, _QUANTITY, limited=True)
     quantity_is_capped: bool = leaf(_capped, _IS_CAPPED, limited=True)
 
@@ -246,6 +252,7 @@ def of_product(
             "product": product,
             "threshold": availability.threshold(product),
             "untracked": availability.is_untracked(product, _seen(sees)[1]),
+            "on_backorder": availability.is_on_backorder(product, _seen(sees)[1]),
         },
     )
 
@@ -323,8 +330,14 @@ def _lines(lines: Slot, offered: str, sees: Sees, new_name: NewName) -> Select[A
         .group_by(column("product_id"))
         .subquery(new_name("total"))
     )
-    is_named = and_(product.c.sku_key == line.c.key, product.c.sku_key != NO_SKU, sees.row("Product", product.c))
+    is_named = and_(
+        product.c.sku_key == line.c.key,
+        product.c.sku_key != NO_SKU,
+        is_named_by(product.c, "sku_key"),
+        sees.row("Product", product.c),
+    )
     untracked = and_(product.c.id.is_not(None), availability.is_untracked(product.c, _seen(sees)[1]))
+    on_backorder = and_(product.c.id.is_not(None), availability.is_on_backorder(product.c, _seen(sees)[1]))
     values = (
         line.c.n,
         line.c.sku,
@@ -332,7 +345,7 @@ def _lines(lines: Slot, offered: str, sees: Sees, new_name: NewName) -> Select[A
         product.c.id,
         func.coalesce(total.c.quantity, literal_column("0")).cast(BigInteger),
         case((untracked, true()), else_=false()),
-        case((total.c.backorders, true()), else_=false()),
+        case((or_(total.c.backorders, on_backorder), true()), else_=false()),
         availability.threshold(product.c),
         *(product.c[name] for name in _PRICES),
     )

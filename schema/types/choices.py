@@ -31,6 +31,15 @@ class ProductStatus(Enum):
     TRASH = enum_value("trash", description="Thrown away: its stock cannot be changed.")
 
 
+@strawberry.enum(description="What the shop says of an item whose stock is not counted.")
+class StockStatus(Enum):
+    """Words of WooCommerce."""
+
+    INSTOCK = enum_value("instock", description="It is there, and may always be ordered.")
+    OUTOFSTOCK = enum_value("outofstock", description="There is none.")
+    ONBACKORDER = enum_value("onbackorder", description="There is none now, but it may be ordered all the same.")
+
+
 @strawberry.enum(description="Whether an item may be sold below zero.")
 class Backorders(Enum):
     """Words of WooCommerce."""
@@ -48,7 +57,10 @@ class AvailabilityStatus(Enum):
     LOW_STOCK = enum_value("low_stock", description="Some, but no more than the low-stock threshold.")
     BACKORDER = enum_value("backorder", description="None, but it may be ordered all the same.")
     OUT_OF_STOCK = enum_value("out_of_stock", description="None.")
-    NOT_TRACKED = enum_value("not_tracked", description="Its stock is not counted: it may always be ordered.")
+    NOT_TRACKED = enum_value(
+        "not_tracked",
+        description="Its stock is not counted, and the shop says that it is there: it may always be ordered.",
+    )
 
 
 @strawberry.enum(description="What kind of place a location is.")

@@ -45,7 +45,7 @@ from schema.sources import (
     stored,
 )
 from schema.types.availability import PLACES, Availability, of_product
-from schema.types.choices import Backorders, ProductStatus, ProductType
+from schema.types.choices import Backorders, ProductStatus, ProductType, StockStatus
 from schema.types.price import Price
 from storage import availability, tables
 from storage import conditions as sql
@@ -77,6 +77,10 @@ class Product(Node):
     type: ProductType = leaf(lambda row: func.upper(row.type), "What kind of product this is.")
     status: ProductStatus = leaf(lambda row: func.upper(row.status), "Whether it is on show.")
     manage_stock: bool = column("manage_stock", "Whether its stock is counted.")
+    stock_status: StockStatus = leaf(
+        lambda row: func.upper(row.stock_status),
+        "What the shop says of it while its stock is not counted. Of a product with variations theirs counts.",
+    )
     backorders: Backorders = leaf(lambda row: func.upper(row.backorders), "Whether it may be sold below zero.")
     regular_price: Decimal | None = column("regular_price", "Its price, where a location has none of its own.")
     sale_price: Decimal | None = column("sale_price", "Its reduced price.")

@@ -69,12 +69,12 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @contextmanager
-def serving_on(request: pytest.FixtureRequest, folders: pytest.TempPathFactory) -> Iterator[Served]:
+def serving_on(request: pytest.FixtureRequest, folders: pytest.TempPathFactory, **settings: str) -> Iterator[Served]:
     """Serve a database of its own, on the engine that the fixture's parameter names."""
     template = request.getfixturevalue("postgres_template" if request.param == "postgresql" else "sqlite_template")
     folder = folders.mktemp("server")
     url = asyncio.run(_copy(template, folder))
-    with serving(url, folder, cost_per_minute="0") as served:
+    with serving(url, folder, cost_per_minute="0", **settings) as served:
         yield served
     if request.param == "postgresql":
         asyncio.run(_admin(template, f"DROP DATABASE {make_url(url).database} WITH (FORCE)", database="postgres"))

@@ -29,12 +29,13 @@ _PREFIX = "STOCKGATE_"
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A running server of the demo's catalogue, a key that may do everything, and its log."""
+    """A running server of the demo's catalogue, a key that may do everything, a webhook secret, and its log."""
 
     url: str
     key: str
     log: Path
     database_url: str
+    webhook_secret: str
 
     def failures(self) -> list[dict[str, Any]]:
         """What went wrong inside, as it was logged."""
@@ -46,7 +47,7 @@ class Served:
 def serving(database_url: str, folder: Path, **settings: str) -> Iterator[Served]:
     """`stockgate serve` on a migrated, empty database that is filled with the demo's catalogue."""
     asyncio.run(_fill(database_url))
-    key = issue_key(database_url)
+    key, secret = issue_key(database_url), issue_webhook_secret(database_url)
     log = folder / "server.log"
     out = folder / "server.out"
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_PREFIX)}
@@ -57,7 +58,7 @@ def serving(database_url: str, folder: Path, **settings: str) -> Iterator[Served
             cwd=folder, env={**environment, f"{_PREFIX}DATABASE_URL": database_url}, stdout=greeting, stderr=errors,
         )  # fmt: skip
     try:
-        yield Served(_address(process, out, log), key, log, database_url)
+        yield Served(_address(process, out, log), key, log, database_url, secret)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
@@ -74,15 +75,21 @@ def _address(process: subprocess.Popen[bytes], out: Path, log: Path) -> str:
 
 def issue_key(database_url: str) -> str:
     """A key that may do everything."""
+    return asyncio.run(_issued(database_url, access.issue_api_key, "conformance", [Scope.ADMIN]))
 
-    async def issue() -> str:
-        database = Database(database_url)
-        try:
-            return (await database.transact(access.issue_api_key, "conformance", [Scope.ADMIN])).token
-        finally:
-            await database.close()
 
-    return asyncio.run(issue())
+def issue_webhook_secret(database_url: str) -> str:
+    """A secret that opens the webhook routes."""
+    return asyncio.run(_issued(database_url, access.issue_webhook_secret, "conformance"))
+
+
+async def _issued(database_url: str, issue: Any, *what: Any) -> str:
+    database = Database(database_url)
+    try:
+        token: str = (await database.transact(issue, *what)).token
+        return token
+    finally:
+        await database.close()
 
 
 async def _fill(database_url: str) -> None:

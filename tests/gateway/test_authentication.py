@@ -163,5 +163,5 @@ def test_tokens_are_taken_from_headers_without_surrounding_space() -> None:
 
 def test_basic_credentials_are_decoded_or_none() -> None:
     assert basic_credentials(connection(authorization="Basic dGlsbDpzZWNyZXQ=")) == ("till", "secret")
-    for malformed in ("Basic dGlsbA==", "Basic ???", "Basic /w==", "Bearer x", ""):
+    for malformed in ("Basic dGlsbA==", "Basic ???", "Basic /w==", "Basic é", "Bearer x", ""):
         assert basic_credentials(connection(authorization=malformed)) is None

@@ -43,8 +43,12 @@ def mounted(routes: Any, prefix: str = "") -> Iterator[str]:
         path = prefix + re.sub(r"\{(\w+):\w+\}", r"{\1}", getattr(route, "path", ""))
         if isinstance(route, Mount) and path not in ALIASES | TO_BE_DESCRIBED:
             yield from mounted(route.routes, path)
-        elif isinstance(route, Route) and not path.startswith(PAGES) and route.endpoint.__name__ not in REFUSING:
+        elif _is_served(route) and not path.startswith(PAGES):
             yield from (f"{method} {path.rstrip('/') or '/'}" for method in (route.methods or set()) - {"HEAD"})
+
+
+def _is_served(route: Any) -> bool:
+    return isinstance(route, Route) and route.include_in_schema and route.endpoint.__name__ not in REFUSING
 
 
 @sqlite_only

@@ -246,9 +246,14 @@ class Shop:
         if name == "id":
             return _first(p for p in self.all_products if p.number == _number("Product", value))
         if name == "sku":
-            return _first(p for p in self.all_products if p.sku and p.sku.casefold() == value.casefold())
+            return self._named(lambda p: p.sku and p.sku.casefold() == value.casefold())
         digits = re.sub(r"[\s-]", "", value)
-        return _first(p for p in self.all_products if p.row["gtin"] and p.row["gtin"] == digits.zfill(14))
+        return self._named(lambda p: p.row["gtin"] and p.row["gtin"] == digits.zfill(14))
+
+    def _named(self, has_key: Callable[[Any], Any]) -> Any:
+        """The one that is not in the trash, else the last."""
+        found = sorted(filter(has_key, self.all_products), key=lambda p: (p.status == "trash", -p.number))
+        return _first(iter(found))
 
     def products(
         self,
@@ -393,6 +398,13 @@ class Product(Record):
         return self.manage_stock or self.above.get("manage_stock", False)
 
     @property
+    def said(self) -> str | None:
+        """What the shop says of it, if it is not tracked."""
+        if self.is_tracked:
+            return None
+        return "instock" if self.type == "variable" else self.row["stock_status"]
+
+    @property
     def threshold(self) -> int:
         for number in (self.low_stock_threshold, self.above.get("low_stock_threshold")):
             if number is not None:
@@ -489,7 +501,8 @@ class StockLevel(OfLevel):
         if not self.is_offered():
             return "OUT_OF_STOCK"
         product = self.product()
-        return _status(self.offered(), product.threshold, not product.is_tracked, self.takes_backorders)
+        takes = self.takes_backorders if product.is_tracked else product.said == "onbackorder"
+        return _status(self.offered(), product.threshold, product.said == "instock", takes)
 
 
 class LedgerEntry(OfLevel):
@@ -520,7 +533,7 @@ class Offered:
         self.product, self.shop, self.near = product, product.shop, near
         variations = [item for item in product.variations() if item.status != "trash"]
         carriers = variations if product.type == "variable" else [product]
-        self.untracked = not all(item.is_tracked for item in carriers)
+        self.said = {item.said for item in carriers}
         self.levels: list[tuple[StockLevel, Product]] = []
         for item in [product, *variations]:
             for level in item.levels if item.status != "trash" else []:
@@ -529,7 +542,7 @@ class Offered:
                     continue
                 if (locations is None or _is_named(place, locations)) and self._is_near(place):
                     self.levels.append((level, item))
-        self.quantity, self.status = self._sum(self.levels, untracked=self.untracked)
+        self.quantity, self.status = self._sum(self.levels, self.said)
 
     def _is_near(self, place: Any) -> bool:
         radius = (self.near or {}).get("radius_km")
@@ -546,13 +559,21 @@ class Offered:
         square = math.sin(north / 2) ** 2 + math.cos(here) * math.cos(there) * math.sin(east / 2) ** 2
         return round(2 * 6_371_008.8 * math.asin(math.sqrt(min(1.0, square))))
 
-    def _sum(self, levels: Any, *, untracked: bool) -> tuple[int | None, str]:
+    def _sum(self, levels: Any, said: set[Any]) -> tuple[int | None, str]:
         quantity = sum(max(level.available() or 0, 0) for level, item in levels if item.is_tracked)
         if quantity:
             return quantity, "low_stock" if quantity <= self.product.threshold else "in_stock"
-        if untracked:
+        if "instock" in said:
             return None, "not_tracked"
-        return 0, "backorder" if any(level.takes_backorders for level, _ in levels) else "out_of_stock"
+        return 0, "backorder" if "onbackorder" in said or self._takes(levels) else "out_of_stock"
+
+    @staticmethod
+    def _takes(levels: Any) -> bool:
+        return any(level.takes_backorders for level, item in levels if item.is_tracked)
+
+    def is_free(self) -> bool:
+        """Whether it may be ordered where there is none."""
+        return bool(self.said & {"instock", "onbackorder"}) or self._takes(self.levels)
 
     def places(self) -> list[dict[str, Any]]:
         """By location, in order; with the quantity as it is under `units`."""
@@ -561,7 +582,7 @@ class Offered:
             levels = [(level, item) for level, item in self.levels if level.location_id == place.number]
             if not levels:
                 continue
-            quantity, status = self._sum(levels, untracked=not all(item.is_tracked for _, item in levels))
+            quantity, status = self._sum(levels, {item.said for _, item in levels})
             metres = self._metres(place)
             own = _first(level for level, item in levels if item is self.product)
             made.append(
@@ -571,7 +592,7 @@ class Offered:
                     "distance_km": None if metres is None else metres / 1000,
                     "status": status,
                     "units": quantity,
-                    "free": any(level.takes_backorders or not item.is_tracked for level, item in levels),
+                    "free": self._takes(levels) or any(item.said in {"instock", "onbackorder"} for _, item in levels),
                     "pickup": place.pickup,
                     "price": _price(self.product, own),
                     **self.shop.shown(quantity),
@@ -602,8 +623,7 @@ class Line:
         offered = self.offered
         if offered is None:
             return False
-        takes = any(level.takes_backorders for level, _ in offered.levels)
-        return (offered.quantity or 0) >= units or offered.untracked or takes
+        return (offered.quantity or 0) >= units or offered.is_free()
 
     def is_served_at(self, location: Any, units: int) -> bool:
         found = [place for place in self.places if place["location"] is location]

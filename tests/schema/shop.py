@@ -97,6 +97,14 @@ def _locations() -> Iterator[SQLModel]:
 
 
 def _products(rng: random.Random) -> Iterator[SQLModel]:
+    made = list(_made_up(rng))
+    yield from made
+    gone = a_product(sku="Gone", gtin="00000040000099")
+    for number, namesake in ((70, made[3]), (71, made[3]), (72, made[11]), (73, gone), (74, gone)):
+        yield a_product(number, sku=namesake.sku, gtin=namesake.gtin, gtin_text=namesake.gtin, status="trash")
+
+
+def _made_up(rng: random.Random) -> Iterator[Product]:
     for number, text in enumerate(TEXTS, start=1):
         is_variable = number % 6 == 0
         yield _product(rng, number, text, type="variable" if is_variable else rng.choice(TYPES))
@@ -132,7 +140,7 @@ def _product(rng: random.Random, number: int, text: str, **values: Any) -> Produ
         low_stock_threshold=rng.choice((None, None, 0, 1, 5)),
         created_at=rng.choice(TIMES),
         updated_at=rng.choice(TIMES),
-        **values,
+        **{"stock_status": ("instock", "outofstock", "instock", "onbackorder")[number % 4], **values},
     )
 
 

@@ -17,6 +17,7 @@ import schema
 from schema.operations import Operation
 from storage.access import Credential, Scope, Visibility
 from storage.columns import timestamp_text
+from storage.tables import Product
 from tests.schema import shop as rows_of_shop
 from tests.schema.caller import Caller
 from tests.schema.documents import Asked, lists, queries, scalars
@@ -282,6 +283,22 @@ def test_two_thousand_random_filters_find_what_a_loop_finds(both: Both, asked: A
 @settings(unhurried, max_examples=2000)
 def test_two_thousand_random_queries_get_what_a_naive_executor_answers(both: Both, asked: Asked, visible: Any) -> None:
     check(both, asked, visible)
+
+
+NAMESAKES = """query($sku: String!, $gtin: String!) {
+    bySku: product(sku: $sku) { databaseId status } byGtin: product(gtin: $gtin) { databaseId }
+    stockLevelsBySku(skus: [$sku]) { product { databaseId } }
+    availabilityFor(lines: [{sku: $sku, quantity: 1}]) { lines { product { databaseId } } }
+}"""
+
+
+def test_of_namesakes_the_one_that_is_not_in_the_trash_is_named(both: Both) -> None:
+    products = {row.id: row for rows in rows_of_shop.tables() for row in rows if isinstance(row, Product)}
+    for number, named in ((70, 4), (72, 12), (73, 74)):  # of those in the trash it is the last
+        keys = {"sku": products[number].sku, "gtin": products[number].gtin}
+        agree(both, NAMESAKES, keys, None)
+        answer = orjson.loads(both.ask(NAMESAKES, keys, None))["data"]
+        assert [answer[field]["databaseId"] for field in ("bySku", "byGtin")] == [named, named]
 
 
 def is_refused(both: Both, text: str, **variables: Any) -> list[str]:

@@ -52,6 +52,12 @@ IN, LOW, BACK, OUT, FREE = (
         ([Offer(0, tracked=False, backorders=True)], (FREE, None)),
         ([Offer(5, tracked=False), Offer(4)], (IN, 4)),
         ([Offer(5, tracked=False), Offer(0)], (FREE, None)),
+        ([Offer(5, tracked=False, said="outofstock")], (OUT, 0)),
+        ([Offer(5, tracked=False, backorders=True, said="outofstock")], (OUT, 0)),
+        ([Offer(5, tracked=False, said="onbackorder")], (BACK, 0)),
+        ([Offer(0, said="onbackorder")], (OUT, 0)),  # it is tracked
+        ([Offer(0, tracked=False, said="outofstock"), Offer(0, backorders=True)], (BACK, 0)),
+        ([Offer(0, tracked=False, said="onbackorder"), Offer(0, tracked=False)], (FREE, None)),
     ],
 )
 def test_levels_offer(offers: Sequence[Offer], expected: tuple[Status, int | None]) -> None:
@@ -64,8 +70,10 @@ def test_stock_is_low_up_to_the_threshold(threshold: int, expected: Status) -> N
 
 
 def test_what_is_not_tracked_needs_no_level() -> None:
-    assert availability_of([], 2, untracked=True) == Availability(FREE, None)
-    assert availability_of([Offer(1)], 2, untracked=True) == Availability(LOW, 1)
+    assert availability_of([], 2, said={"instock", "outofstock"}) == Availability(FREE, None)
+    assert availability_of([], 2, said={"onbackorder", "outofstock"}) == Availability(BACK, 0)
+    assert availability_of([], 2, said={"outofstock"}) == Availability(OUT, 0)
+    assert availability_of([Offer(1)], 2, said={"instock"}) == Availability(LOW, 1)
 
 
 @pytest.mark.parametrize(
@@ -102,6 +110,7 @@ def _world() -> tuple[list[Location], list[Product], list[StockLevel]]:
                 manage_stock=rng.random() < 0.6,
                 backorders=rng.choice(("no", "notify", "yes")),
                 low_stock_threshold=rng.choice((None, None, 0, 1, 4)),
+                stock_status=rng.choice(("instock", "outofstock", "onbackorder")),
                 status=rng.choice(("publish", "publish", "draft", "trash")),
             )
         )
@@ -146,7 +155,11 @@ class World:
     def offer(self, level: StockLevel) -> Offer:
         item = self.products[level.product_id]
         takes = (level.backorders or item.backorders) != "no"
-        return Offer(level.on_hand, level.reserved, level.safety_stock, self.is_tracked(item), takes)
+        tracked, said = self.is_tracked(item), self.said(item)
+        return Offer(level.on_hand, level.reserved, level.safety_stock, tracked, takes, said)
+
+    def said(self, item: Product) -> str:
+        return "instock" if item.type == "variable" else item.stock_status
 
     def level(self, level: StockLevel) -> Status:
         if not self.is_offered(level):
@@ -162,8 +175,8 @@ class World:
             if level.product_id in items and self.is_offered(level) and level.location_id != HIDDEN_LOCATION
         ]
         carriers = variations if product.type == "variable" else [product]
-        untracked = any(not self.is_tracked(item) for item in carriers)
-        return availability_of(offers, self.threshold(product), untracked=untracked)
+        said = {self.said(item) for item in carriers if not self.is_tracked(item)}
+        return availability_of(offers, self.threshold(product), said=said)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import event, func, select, text
 from sqlmodel import col
 
 from storage import catalog, inventory, reconciliation
@@ -342,3 +342,28 @@ async def test_stock_that_changed_since_is_set_again(database: Database) -> None
     await database.transact(inventory.apply, a_group(a_change("SOCK", "main-store")))
     assert (await imported(database, SHOP)).stock == Counts(updated=1, unchanged=2)
     assert [row["on_hand"] for row in (await contents(database))["ledger_entry"]] == [12, 3, -2, 10, 12]
+
+
+async def test_a_sku_finds_what_is_in_the_trash_only_where_no_other_has_it(database: Database) -> None:
+    def named(*skus: str, **columns: Any) -> list[dict[str, Any]]:
+        return [{"id": number, "sku": sku, "name": sku, **columns} for number, sku in enumerate(skus, start=1)]
+
+    await imported(database, {"products": named("A", "A", "B", "B", status="trash")})
+    await imported(database, {"products": [{"id": 5, "sku": "A", "name": "A", "gtin": "40000000"}]})
+    await database.transact(
+        lambda session: session.execute(text("UPDATE product SET deleted_at = updated_at WHERE id = 4"))
+    )
+    again = {"products": [{"sku": "a", "name": "New A"}, {"sku": "B", "name": "New B"}]}
+    assert (await imported(database, again)).products == Counts(updated=2)
+    found = [(row["id"], row["name"]) for row in (await contents(database))["product"]]
+    assert found == [(1, "A"), (2, "A"), (3, "New B"), (4, "B"), (5, "New A")]
+    # whoever comes back wants its SKU and GTIN back
+    back = {"products": [{"id": 2, "status": "publish"}, {"id": 4, "status": "draft", "gtin": "40000000"}]}
+    assert await problems(database, back) == [
+        "products[0].sku: is also that of product 5", "products[1].gtin: is also that of product 5",
+    ]  # fmt: skip
+    assert (await imported(database, {"products": [{"id": 4, "status": "draft"}]})).products == Counts(updated=1)
+    swap = {"products": [{"id": 5, "status": "trash"}, {"id": 1, "status": "publish"}, {"id": 3, "sku": "A"}]}
+    assert (await imported(database, swap)).products == Counts(updated=3)
+    kept = [(row["id"], row["deleted_at"]) for row in (await contents(database))["product"] if row["status"] != "trash"]
+    assert kept == [(1, None), (4, None)]

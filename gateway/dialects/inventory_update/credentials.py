@@ -6,8 +6,9 @@ from starlette.authentication import AuthCredentials, AuthenticationBackend, Bas
 from starlette.requests import HTTPConnection, Request
 
 from gateway.authentication import Authenticator, Principal, bearer_token
+from gateway.dialects.admission import HIDDEN
 from gateway.dialects.failures import FailedError
-from storage.access import Scope, Visibility
+from storage.access import Scope
 
 
 class Credentials(AuthenticationBackend):
@@ -28,6 +29,6 @@ def writer(request: Request) -> Principal:
         raise FailedError(401, "unauthenticated", "Invalid or missing API token", headers=challenge)
     if not principal.may(Scope.WRITE):
         raise FailedError(403, "forbidden", "This API token may not write: it lacks the scope write")
-    if principal.credential.visibility is not Visibility.EXACT:
-        raise FailedError(403, "forbidden", "This API token may not see exact quantities, which the answer tells")
+    if not principal.sees_exactly:  # the answer tells the previous count
+        raise FailedError(403, "forbidden", HIDDEN)
     return principal

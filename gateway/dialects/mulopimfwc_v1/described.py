@@ -52,6 +52,7 @@ _PAGING: Final = (
     Parameter("page", _Number, "Counted from 1. What is no such number is 1.", example=1),
     Parameter("per_page", _Number, "At most 500. What is no positive number is 100.", example=100),
 )
+_Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})] | Literal[""]
 _FLAG: Final = "`1`, `true`, `yes` or `on`; anything else is no."
 _UPDATED: Final[Mapping[int, Answer]] = {
     200: Answer("It is updated.", responses.Updated, headers=("Allow", *CHANGED)),
@@ -105,7 +106,7 @@ _OPERATIONS: Final = (
             Parameter("location_id", str, "Only this location.", example="5"),
             Parameter("location_slug", str, "Only this location."),
             Parameter("sku", str, "Only this item, or the variations of this product."),
-            Parameter("updated_after", str, "Only levels that changed after it: a date and time, UTC without a zone."),
+            Parameter("updated_after", _Moment, "Only levels that changed after it; UTC without a zone."),
         ),
         security=("apiKey", "basic"),
     ),

@@ -5,7 +5,7 @@ from typing import Final
 from starlette.middleware import Middleware
 
 from gateway.dialects.dialect import Dialect
-from gateway.dialects.wc_v3 import reads, site_data, site_lists, site_reports, site_settings, site_status
+from gateway.dialects.wc_v3 import analytics, reads, site_data, site_lists, site_reports, site_settings, site_status
 from gateway.dialects.wc_v3 import write_routes as writing
 from gateway.dialects.wc_v3.credentials import Credentials
 from gateway.dialects.wc_v3.errors import HANDLERS
@@ -39,7 +39,7 @@ _SITE: Final = (  # after what is asked most: paths are tried in order
 )
 
 NAMESPACE: Final = Namespace("wc/v3", [*_PRODUCTS, *(resource for part in _SITE for resource in part.RESOURCES)])
-ANALYTICS_NAMESPACE: Final = Namespace("wc-analytics", [])
+ANALYTICS_NAMESPACE: Final = Namespace("wc-analytics", analytics.RESOURCES)
 
 
 def _dialect(namespace: Namespace) -> Dialect:

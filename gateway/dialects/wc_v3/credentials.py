@@ -55,7 +55,7 @@ class Credentials(AuthenticationBackend):
 
 def _query_of(conn: HTTPConnection) -> Parameters:
     """The parameters in the URL, as PHP has them. What is no UTF-8 is kept: it may be signed."""
-    text = conn.scope["query_string"].decode(errors="surrogateescape")
+    text = conn.scope["query_string"].decode()
     return nested(parse_qsl(text, keep_blank_values=True, errors="surrogateescape"))
 
 

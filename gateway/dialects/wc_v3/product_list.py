@@ -171,8 +171,8 @@ def _both(request: RestRequest) -> ProductQuery:
         gtins=args["global_unique_id"].split(",") if args.get("global_unique_id") else None,
         words=words,
         words_in=words_in,
-        created=_range(request, "after", "before"),
-        modified=_range(request, "modified_after", "modified_before"),
+        created=range_of(request, "after", "before"),
+        modified=range_of(request, "modified_after", "modified_before"),
         on_sale=args.get("on_sale"),
         price_min=_price(args, "min_price"),
         price_max=_price(args, "max_price"),
@@ -210,7 +210,7 @@ def _statuses(args: Mapping[str, Any]) -> set[str] | None:
     return None if "any" in wanted else wanted
 
 
-def _range(request: RestRequest, start: str, end: str) -> Range:
+def range_of(request: RestRequest, start: str, end: str) -> Range:
     """Both bounds are left out, in whole seconds, as dates print."""
     args = request.args
     zone = UTC if args["dates_are_gmt"] else ZoneInfo(request.settings.timezone)

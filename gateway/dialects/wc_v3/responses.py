@@ -130,7 +130,7 @@ def product(view: ProductView, site: Site) -> Product:
         shipping_required=ships,
         shipping_taxable=ships and shown["tax_status"] in {"taxable", "shipping"},
         has_options=view.type in {"variable", "grouped"},
-        attributes=_chosen(view) if view.parent is not None else attributes(view),
+        attributes=options(view) if view.parent is not None else attributes(view),
         variations=list(view.variation_ids),
         parent_id=view.parent_id or kept.get("parent_id", 0),
         _links=links,
@@ -155,7 +155,7 @@ def variation(view: ProductView, site: Site) -> Variation:
     shown.update(
         name=", ".join(each["value"] for each in view.attributes) or view.name,
         manage_stock="parent" if view.carrier == "parent" else view.tracked,
-        attributes=_chosen(view),
+        attributes=options(view),
         parent_id=view.parent_id,
         _links={
             "self": [site.link(f"{up}/variations/{view.id}")],
@@ -251,7 +251,7 @@ def slug(row: ProductColumns) -> str:
 def _permalink(view: ProductView, site: Site) -> str:
     if view.parent is None:
         return f"{site.home}/product/{quote(slug(view))}/"
-    chosen = {f"attribute_{each['slug']}": each["option"] for each in _chosen(view)}
+    chosen = {f"attribute_{each['slug']}": each["option"] for each in options(view)}
     return f"{site.home}/product/{quote(slug(view.parent))}/" + (f"?{urlencode(chosen)}" if chosen else "")
 
 
@@ -277,7 +277,7 @@ def attributes(view: ProductView) -> list[Attribute]:
     ]
 
 
-def _chosen(view: ProductView) -> list[Option]:
+def options(view: ProductView) -> list[Option]:
     """The options of a variation, each with id and slug of the attribute that its parent has by that name."""
     kept = view.parent.extra.get(KEPT, _NOTHING) if view.parent is not None else _NOTHING
     known = {each["name"].casefold(): each for each in kept.get("attributes", ())}

@@ -205,3 +205,41 @@ class Variation(Sellable):
     image: Image | None
     gallery_image_ids: list[int]
     attributes: list[Option]
+
+
+class StockRow(TypedDict):
+    """A product or variation in the stock report. `low_stock_amount` is the threshold that applies."""
+
+    id: int
+    parent_id: int
+    name: str
+    sku: str
+    stock_status: StockStatus
+    stock_quantity: int | None
+    manage_stock: bool
+    low_stock_amount: int
+    _links: dict[str, list[Link]]
+
+
+class StockTotals(TypedDict):
+    """How many products and variations there are, and of each stock status; `lowstock` of those in stock."""
+
+    products: int
+    lowstock: int
+    instock: int
+    outofstock: int
+    onbackorder: int
+
+
+class LowStock(TypedDict):
+    """A product or variation that is low on stock. Nobody orders here: `last_order_date` is null."""
+
+    id: int
+    images: list[Image]
+    attributes: list[Attribute] | list[Option]
+    low_stock_amount: int | None
+    last_order_date: None
+    name: str
+    parent_id: int
+    stock_quantity: int
+    type: str

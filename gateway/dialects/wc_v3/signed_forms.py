@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.body import read_body
 from gateway.dialects.wordpress import RestError, forms
+from gateway.dialects.wordpress.addressing import sent
 
 _FIELDS: Final = "stockgate.form"
 _KINDS: Final = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
@@ -19,7 +20,7 @@ _KINDS: Final = frozenset({"application/x-www-form-urlencoded", "multipart/form-
 class SignedForms:
     """ASGI middleware: reads the form of a POST, and hands its bytes on as if nobody had.
 
-    As PHP does it, only of a POST: the form of another verb is no part of what is signed.
+    As PHP does it, only of what is a POST on the wire: the form of another verb is no part of what is signed.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -28,7 +29,7 @@ class SignedForms:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if scope["method"] != "POST" or kind not in _KINDS:
+        if scope["type"] != "http" or sent(scope)[0] != "POST" or kind not in _KINDS:
             await self.app(scope, receive, send)
             return
         body = await read_body(Request(scope, receive))

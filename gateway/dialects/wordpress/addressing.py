@@ -10,6 +10,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 _ROOT: Final = "/wp-json"
+_ASCII: Final = "".join(map(chr, range(128)))
 _SENT: Final = "stockgate.sent"
 _TO_LOWER: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
@@ -40,13 +41,19 @@ class Addressing:
         override = query.get("_method") or Headers(scope=scope).get("x-http-method-override", "")
         method = override.strip().upper() or scope["method"]
         sent = (scope["method"], scope.get("raw_path") or quote(scope["path"]).encode())
-        return {**scope, "path": path, "raw_path": path.encode(), "method": method, _SENT: sent}
+        given = {"path": path, "raw_path": path.encode(), "query_string": _in_ascii(asked), "method": method}
+        return {**scope, **given, _SENT: sent}
 
 
 def sent(scope: Scope) -> tuple[str, str]:
     """The verb and the path as the client sent them, and may have signed them."""
     method, raw_path = scope.get(_SENT) or (scope["method"], scope["raw_path"])
     return method, raw_path.decode("latin-1")
+
+
+def _in_ascii(query: bytes) -> bytes:
+    """The query as clients should have sent it: with everything outside ASCII encoded, UTF-8 or not."""
+    return query if query.isascii() else quote(query, safe=_ASCII).encode()
 
 
 def _pretty(path: str, query: dict[str, str]) -> str:

@@ -48,9 +48,15 @@ def root(namespaces: Sequence[Namespace]) -> Dialect:
                 "home": base,
                 "gmt_offset": _hours_from_utc(timezone),
                 "timezone_string": timezone,
+                "page_for_posts": 0,
+                "page_on_front": 0,
+                "show_on_front": "posts",
                 "namespaces": [space.name for space in namespaces],
                 "authentication": _authentication(base),
                 "routes": listed,
+                "site_logo": 0,
+                "site_icon": 0,
+                "site_icon_url": "",
             }
             | ({} if fields and "_links" not in fields else {"_links": {"help": [{"href": _HELP}]}})
         )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
-import orjson
 from starlette.requests import Request
 
-from gateway.body import BodyTooLargeError, read_body
+from gateway.body import BodyTooLargeError, InvalidJsonError, parse_json, read_body
 from gateway.dialects.wordpress import forms
 from gateway.dialects.wordpress.answers import RestError
 from gateway.dialects.wordpress.parameters import TRUE
@@ -19,7 +17,6 @@ from gateway.settings import Settings
 from storage.database import Database
 
 _JSON_TYPE: Final = re.compile(r"application/(?:[a-z0-9!#$&^_.+-]+\+)?json", re.IGNORECASE)
-_EXACT_DIGITS_MAX: Final = 18
 
 
 class Nothing:
@@ -87,7 +84,7 @@ class RestRequest:
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, int) and not isinstance(value, bool):
-            return value if 1 <= value < 10**_EXACT_DIGITS_MAX else default
+            return value if 1 <= value < 10**18 else default
         if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value.strip()):
             return int(value) or default
         return default
@@ -117,29 +114,9 @@ async def _body(request: Request) -> bytes:
 
 def _parse(text: bytes) -> Any:
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        if "infinity" in str(error):
-            return _parse_huge(text)
+        return parse_json(text)
+    except InvalidJsonError:
         raise _invalid_json(text) from None
-
-
-def _parse_huge(text: bytes) -> Any:
-    """A document with a number like 1e400, which is infinite: an invalid value of its field, not malformed JSON."""
-    try:
-        value = json.loads(text, parse_int=_integer, parse_constant=_refuse)
-        orjson.dumps(value)  # refuses the lone surrogates that json.loads lets through
-    except (ValueError, TypeError, RecursionError):
-        raise _invalid_json(text) from None
-    return value
-
-
-def _integer(digits: str) -> int | float:
-    return int(digits) if len(digits) <= _EXACT_DIGITS_MAX else float(digits)
-
-
-def _refuse(_constant: str) -> NoReturn:
-    raise ValueError("NaN and Infinity are not JSON")
 
 
 def _invalid_json(text: bytes) -> RestError:

@@ -186,6 +186,21 @@ def test_a_product_is_archived_with_its_variations_and_its_stock_stays(stock: Ca
     assert codes(set_(stock, a_set(item, 6))) == []
 
 
+def test_the_shop_says_what_there_is_of_what_is_not_counted(stock: Caller, sku: str) -> None:
+    status = "query($sku: String!) { product(sku: $sku) { stockStatus availability { status quantity } } }"
+
+    def said(**columns: Any) -> tuple[str, str, int | None]:
+        assert errors(upsert(stock, {"sku": sku, "name": "Said", **columns})) == []
+        product = stock.data(status, sku=sku)["product"]
+        return product["stockStatus"], product["availability"]["status"], product["availability"]["quantity"]
+
+    assert said(manageStock=False) == ("INSTOCK", "NOT_TRACKED", None)
+    assert said(stockStatus="OUTOFSTOCK") == ("OUTOFSTOCK", "OUT_OF_STOCK", 0)
+    assert said(stockStatus="ONBACKORDER") == ("ONBACKORDER", "BACKORDER", 0)
+    assert said(manageStock=True) == ("ONBACKORDER", "OUT_OF_STOCK", 0)
+    assert errors(upsert(stock, {"sku": sku, "stockStatus": None})) == [("INVALID_VALUE", "products[0].stockStatus", 0)]
+
+
 def test_nothing_is_archived_when_a_key_names_nothing(stock: Caller, sku: str) -> None:
     upsert(stock, {"sku": sku, "name": "Kept"})
     payload = archive(stock, {"sku": sku}, {"sku": "nothing"})

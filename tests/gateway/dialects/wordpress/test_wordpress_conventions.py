@@ -16,7 +16,7 @@ from orjson import Fragment
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from gateway.dialects.wordpress import failures
+from gateway.dialects.wordpress import Addressing, failures
 from gateway.dialects.wordpress.answers import encode
 from gateway.dialects.wordpress.conventions import _only
 from gateway.settings import Settings
@@ -365,3 +365,20 @@ def test_json_is_written_as_php_writes_it() -> None:
 async def test_dialects_are_mounted_before_the_rest_of_wp_json(app: Starlette) -> None:
     paths = [route.path for route in app.routes if isinstance(route, Mount)]
     assert [path for path in paths if path.startswith("/wp-json")][-1] == "/wp-json"
+
+
+async def test_a_query_that_is_not_ascii_is_encoded_before_anybody_reads_it() -> None:
+    seen: list[Any] = []
+
+    async def app(scope: Any, _receive: Any, _send: Any) -> None:
+        seen.append(scope)
+
+    raw = {
+        "type": "http",
+        "path": "/wp-json/x",
+        "query_string": b"a=\xff&b=%20\xc3\xa9",
+        "headers": [],
+        "method": "GET",
+    }
+    await Addressing(app)(raw, None, None)  # type: ignore[arg-type]
+    assert seen[0]["query_string"] == b"a=%FF&b=%20%C3%A9"
