@@ -19,12 +19,14 @@ NAME: Final = "wc/v3"
 _PRODUCTS: Final = [
     Resource("/products", {"GET": reads.PRODUCTS, "POST": writing.CREATE_PRODUCT}),
     Resource("/products/batch", editable(writing.BATCH)),
-    Resource("/products/{id}", {"GET": reads.PRODUCT, **editable(writing.UPDATE_PRODUCT), "DELETE": writing.DELETE}),
+    Resource(
+        "/products/{id}", {"GET": reads.PRODUCT, **editable(writing.UPDATE_PRODUCT), "DELETE": writing.DELETE_PRODUCT}
+    ),
     Resource("/products/{product_id}/variations", {"GET": reads.VARIATIONS, "POST": writing.CREATE_VARIATION}),
     Resource("/products/{product_id}/variations/batch", editable(writing.BATCH)),
     Resource(
         "/products/{product_id}/variations/{id}",
-        {"GET": reads.VARIATION, **editable(writing.UPDATE_VARIATION), "DELETE": writing.DELETE},
+        {"GET": reads.VARIATION, **editable(writing.UPDATE_VARIATION), "DELETE": writing.DELETE_VARIATION},
     ),
     *reads.RESOURCES,
 ]
