@@ -8,6 +8,7 @@ from gateway.dialects.dialect import Dialect
 from gateway.dialects.wc_v3 import analytics, reads, site_data, site_lists, site_reports, site_settings, site_status
 from gateway.dialects.wc_v3 import write_routes as writing
 from gateway.dialects.wc_v3.credentials import Credentials
+from gateway.dialects.wc_v3.described import describe
 from gateway.dialects.wc_v3.errors import HANDLERS
 from gateway.dialects.wc_v3.signed_forms import SignedForms
 from gateway.dialects.wordpress import Namespace, Resource, routes
@@ -50,6 +51,7 @@ def _dialect(namespace: Namespace) -> Dialect:
         Credentials(),
         HANDLERS,
         cors=False,
+        described=describe(namespace),
         middleware=[Middleware(SignedForms)],
     )
 
