@@ -73,6 +73,7 @@ async def test_checks_1_to_4_a_pair_opens_the_shop_in_basic_and_in_the_query_and
         (None, {**keys, "consumer_secret": "0"}),
         (("ck_" + "0" * 40, pairs["RW"][1]), {}),
         (("ck_unknown", "cs_unknown"), {}),
+        ((pairs["RW"][0], ""), {}),
     ):
         assert refusal(await shop.as_(auth).call("GET", "/products", params=query)) == cannot_list
 
