@@ -223,7 +223,10 @@ def _of_stored(index: int, decision: Edited | Removed, stored: Stored) -> Decide
 
 def _columns(product_id: int, values: Values) -> Values | Refused:
     """What values come to as columns of the table."""
-    reading = read_products({_place(product_id): _of_row(values)})
+    row = _of_row(values)
+    if not row:
+        return values
+    reading = read_products({_place(product_id): row})
     if reading.problems:
         return _refusal(reading.problems[0])
     columns = given(reading.products[0].row)
