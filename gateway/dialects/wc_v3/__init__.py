@@ -8,6 +8,7 @@ from gateway.dialects.dialect import Dialect
 from gateway.dialects.wc_v3 import analytics, reads, site_data, site_lists, site_reports, site_settings, site_status
 from gateway.dialects.wc_v3 import write_routes as writing
 from gateway.dialects.wc_v3.credentials import Credentials
+from gateway.dialects.wc_v3.described import describe
 from gateway.dialects.wc_v3.errors import HANDLERS
 from gateway.dialects.wc_v3.signed_forms import SignedForms
 from gateway.dialects.wordpress import Namespace, Resource, routes
@@ -19,12 +20,14 @@ NAME: Final = "wc/v3"
 _PRODUCTS: Final = [
     Resource("/products", {"GET": reads.PRODUCTS, "POST": writing.CREATE_PRODUCT}),
     Resource("/products/batch", editable(writing.BATCH)),
-    Resource("/products/{id}", {"GET": reads.PRODUCT, **editable(writing.UPDATE_PRODUCT), "DELETE": writing.DELETE}),
+    Resource(
+        "/products/{id}", {"GET": reads.PRODUCT, **editable(writing.UPDATE_PRODUCT), "DELETE": writing.DELETE_PRODUCT}
+    ),
     Resource("/products/{product_id}/variations", {"GET": reads.VARIATIONS, "POST": writing.CREATE_VARIATION}),
     Resource("/products/{product_id}/variations/batch", editable(writing.BATCH)),
     Resource(
         "/products/{product_id}/variations/{id}",
-        {"GET": reads.VARIATION, **editable(writing.UPDATE_VARIATION), "DELETE": writing.DELETE},
+        {"GET": reads.VARIATION, **editable(writing.UPDATE_VARIATION), "DELETE": writing.DELETE_VARIATION},
     ),
     *reads.RESOURCES,
 ]
@@ -48,6 +51,7 @@ def _dialect(namespace: Namespace) -> Dialect:
         Credentials(),
         HANDLERS,
         cors=False,
+        described=describe(namespace),
         middleware=[Middleware(SignedForms)],
     )
 

@@ -21,7 +21,7 @@ from storage import access, consumer_pairs
 from storage.access import Scope, Visibility
 from storage.database import Database
 from storage.key_settings import KeySettings
-from tests.gateway.dialects.wc_v3.conftest import API, SERVER_SECRET, Pairs, S, Shop
+from tests.gateway.dialects.wc_v3.conftest import API, SERVER_SECRET, Pairs, S, Shop, U
 from tests.gateway.dialects.wc_v3.signing import OAuth
 
 PLAIN: Final = "http://shop.example"
@@ -198,6 +198,13 @@ async def test_checks_15_to_18_what_a_signature_lacks_is_told_and_the_header_is_
     assert refusal(answer) == (401, ERROR, "The API key provided does not have write permissions.")
     for path in ("/wp-json/wc/v3/products/", "/?rest_route=/wc/v3/products", "/index.php/wp-json/WC/v3/products"):
         assert (await plain.as_(OAuth(*pairs["RW"])).call("GET", path)).status_code == 200, path
+
+
+@sqlite_only
+async def test_what_is_not_signed_is_not_read(plain: Shop, pairs: Pairs) -> None:
+    given = OAuth(*pairs["RW"]).parameters("GET", f"{PLAIN}{API}/products?include={U}")
+    answer = await plain.call("GET", f"/products?include={S}&include={U}&{urlencode(given)}")
+    assert (answer.status_code, [row["id"] for row in answer.json()]) == (200, [U]), "only the last one is signed"
 
 
 @sqlite_only
