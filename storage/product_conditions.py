@@ -85,22 +85,20 @@ def _has_tracked_variation(product_id: Any) -> Condition:
 
 
 def _status_of_stock(product_id: Any, backorders: Any) -> ColumnElement[str]:
-    """availability.availability_of() the levels of a product, in the words of its column `stock_status`."""
-    level, location = table_of(StockLevel).alias("offered"), table_of(Location).alias("offered_at")
-    units = availability.available(level.c)
-    offered = func.sum(case((units > _ZERO, units), else_=_ZERO))
-    ordered = func.max(case((func.coalesce(level.c.backorders, backorders) != _NO, _ONE), else_=_ZERO))
-    return (
-        select(case((offered > _ZERO, _INSTOCK), (ordered == _ONE, _ONBACKORDER), else_=_OUTOFSTOCK))
-        .select_from(level.join(location, location.c.id == level.c.location_id))
-        .where(
-            level.c.product_id == product_id,
-            not_(level.c.disabled),
-            location.c.active,
-            location.c.archived_at.is_(None),
-        )
-        .correlate_except(level, location)
-        .scalar_subquery()
+    """availability.availability_of() the levels of a product, in the words of its column `stock_status`.
+
+    Something is offered when some level offers something: mostly the first that is looked at.
+    """
+    level = table_of(StockLevel).alias("offered")
+    is_offered = and_(
+        level.c.product_id == product_id, not_(level.c.disabled), availability.is_open(level.c.location_id)
+    )
+    offered = select(_ONE).where(is_offered, availability.available(level.c) > _ZERO)
+    ordered = select(_ONE).where(is_offered, func.coalesce(level.c.backorders, backorders) != _NO)
+    return case(
+        (offered.correlate_except(level).exists(), _INSTOCK),
+        (ordered.correlate_except(level).exists(), _ONBACKORDER),
+        else_=_OUTOFSTOCK,
     )
 
 
