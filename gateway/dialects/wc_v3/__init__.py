@@ -1,5 +1,6 @@
 """WooCommerce's REST API, the part about stock and prices. The contract as we serve it is in README.md."""
 
+from dataclasses import replace
 from typing import Final
 
 from starlette.middleware import Middleware
@@ -10,6 +11,7 @@ from gateway.dialects.wc_v3 import write_routes as writing
 from gateway.dialects.wc_v3.credentials import Credentials
 from gateway.dialects.wc_v3.described import describe
 from gateway.dialects.wc_v3.errors import HANDLERS
+from gateway.dialects.wc_v3.schemas import SCHEMAS
 from gateway.dialects.wc_v3.signed_forms import SignedForms
 from gateway.dialects.wordpress import Namespace, Resource, routes
 from gateway.dialects.wordpress.resources import editable
@@ -20,24 +22,23 @@ NAME: Final = "wc/v3"
 _PRODUCTS: Final = [
     Resource("/products", {"GET": reads.PRODUCTS, "POST": writing.CREATE_PRODUCT}),
     Resource("/products/batch", editable(writing.BATCH)),
-    Resource("/products/{id}", {"GET": reads.PRODUCT, **editable(writing.UPDATE_PRODUCT), "DELETE": writing.DELETE}),
+    Resource(
+        "/products/{id}", {"GET": reads.PRODUCT, **editable(writing.UPDATE_PRODUCT), "DELETE": writing.DELETE_PRODUCT}
+    ),
     Resource("/products/{product_id}/variations", {"GET": reads.VARIATIONS, "POST": writing.CREATE_VARIATION}),
     Resource("/products/{product_id}/variations/batch", editable(writing.BATCH)),
     Resource(
         "/products/{product_id}/variations/{id}",
-        {"GET": reads.VARIATION, **editable(writing.UPDATE_VARIATION), "DELETE": writing.DELETE},
+        {"GET": reads.VARIATION, **editable(writing.UPDATE_VARIATION), "DELETE": writing.DELETE_VARIATION},
     ),
     *reads.RESOURCES,
 ]
-_SITE: Final = (  # after what is asked most: paths are tried in order
-    site_data,
-    site_lists,
-    site_reports,
-    site_settings,
-    site_status,
-)
+_SITE: Final = (site_data, site_lists, site_reports, site_settings, site_status)
 
-NAMESPACE: Final = Namespace("wc/v3", [*_PRODUCTS, *(resource for part in _SITE for resource in part.RESOURCES)])
+_RESOURCES: Final = [*_PRODUCTS, *(resource for part in _SITE for resource in part.RESOURCES)]
+"""Products first: paths are tried in order."""
+
+NAMESPACE: Final = Namespace("wc/v3", [replace(each, schema=SCHEMAS.get(each.path)) for each in _RESOURCES])
 ANALYTICS_NAMESPACE: Final = Namespace("wc-analytics", analytics.RESOURCES)
 
 

@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.dialects.wc_v3 import errors
 from gateway.dialects.wc_v3.bodies import Reader, number_of
-from gateway.dialects.wc_v3.saving import Caller, Item, Saved, Saving, save
+from gateway.dialects.wc_v3.refusals import Item
+from gateway.dialects.wc_v3.saving import Caller, Saved, Saving, save
 from gateway.dialects.wc_v3.writes import Call
 from gateway.dialects.wordpress import Answer, RestError, RestRequest
 from gateway.dialects.wordpress.coercion import InvalidValueError

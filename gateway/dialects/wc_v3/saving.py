@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,16 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from gateway.dialects.wc_v3 import responses
 from gateway.dialects.wc_v3.draft import NAME
 from gateway.dialects.wc_v3.product_edit import UNNAMED, Deletion, ProductBody
-from gateway.dialects.wc_v3.refusals import explained
+from gateway.dialects.wc_v3.refusals import Item, explained
 from gateway.dialects.wordpress import RestError
 from storage import product_edits, product_slugs, product_views
 from storage.changes import ItemKey, Origin, Policy
-from storage.product_edits import EditOutcome, ProductEdit
+from storage.product_edits import ProductEdit
 from storage.product_slugs import WantedSlug
 from storage.product_views import ProductView
-
-Item = ProductBody | Deletion
-"""One product that a request is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +48,11 @@ class Caller:
     idempotency_key: str | None = None
     fingerprint: str = ""
 
+    @property
+    def told(self) -> dict[str, bool]:
+        """How refusals are told to it."""
+        return {"is_variation": self.parent_id is not None, "with_stock": self.origin.locations is None}
+
 
 async def save(
     session: AsyncSession, items: Sequence[Item], caller: Caller, *, policy: Policy = Policy.REJECT_ALL
@@ -72,7 +74,14 @@ async def save(
     both = list(zip(items, edits.outcomes, strict=True))
     kept = [outcome.product_id for item, outcome in both if outcome.error is None and not isinstance(item, Deletion)]
     views |= await _views(session, kept)
-    saved = [await _saved(session, item, outcome, views, caller) for item, outcome in both]
+    refused = [(item, outcome) for item, outcome in both if outcome.error is not None]
+    told = iter(await explained(session, refused, **caller.told) if refused else ())
+    saved = [
+        Saved(outcome.product_id, views.get(outcome.product_id or 0))
+        if outcome.error is None
+        else Saved(item.id, error=next(told))
+        for item, outcome in both
+    ]
     return Saving(saved, edits.group_id, edits.replayed)
 
 
@@ -84,15 +93,6 @@ def _edit(item: Item, caller: Caller) -> ProductEdit:
         caller.expected,
         in_trash=True,
     )
-
-
-async def _saved(
-    session: AsyncSession, item: Item, outcome: EditOutcome, views: Mapping[int, ProductView], caller: Caller
-) -> Saved:
-    if outcome.error is not None:
-        error = await explained(session, item, outcome, is_variation=caller.parent_id is not None)
-        return Saved(item.id, error=error)
-    return Saved(outcome.product_id, views.get(outcome.product_id or 0))
 
 
 async def _views(session: AsyncSession, ids: Collection[int | None]) -> dict[int, ProductView]:

@@ -12,9 +12,9 @@ from gateway.dialects.extra_headers import ExtraHeaders, changed_headers
 from gateway.dialects.wc_v3 import responses
 from gateway.dialects.wc_v3.bodies import Reader
 from gateway.dialects.wc_v3.draft import NAME
-from gateway.dialects.wc_v3.refusals import explained
+from gateway.dialects.wc_v3.refusals import Item, explained
 from gateway.dialects.wc_v3.responses import Site
-from gateway.dialects.wc_v3.saving import Caller, Item, Saving, save
+from gateway.dialects.wc_v3.saving import Caller, Saving, save
 from gateway.dialects.wordpress import Answer, RestRequest
 from gateway.request_log import request_id_of
 from storage.product_edits import EditsRejectedError
@@ -100,9 +100,8 @@ async def _save_one(call: Call, item: Item) -> tuple[Saving, dict[str, Any]]:
     try:
         saving: Saving = await call.run(save, [item], call.caller)
     except EditsRejectedError as error:
-        told = await call.request.database.read(
-            explained, item, error.outcomes[0], is_variation=call.reader.is_variation
-        )
+        refused = [(item, error.outcomes[0])]
+        (told,) = await call.request.database.read(explained, refused, **call.caller.told)
         raise told from None
     saved = saving.saved[0]
     if saved.error is not None:  # of an earlier request with the same idempotency key

@@ -137,12 +137,18 @@ async def test_a_batch_is_retried_and_rehearsed_as_a_whole(shop: Shop) -> None:
     assert response.status_code == 400
 
 
-@pytest.mark.parametrize("fields", [{"stock_quantity": 3}, {"stock_quantity": 3, "regular_price": "4", "sku": "R-{}"}])
+PLAIN: dict[str, Any] = {"stock_quantity": 3}
+OF_CATALOGUE = {"stock_quantity": 3, "regular_price": "4", "sku": "R-{}"}
+REFUSED = {"stock_quantity": -3}
+TAKEN = {"sku": "S-1"}
+
+
+@pytest.mark.parametrize("fields", [PLAIN, OF_CATALOGUE, REFUSED, TAKEN])
 async def test_a_hundred_updates_take_as_many_statements_as_two(
     shop: Shop, shop_app: Starlette, fields: dict[str, Any]
 ) -> None:
     async def fill(session: Any) -> None:
-        session.add_all([a_product(id_) for id_ in range(100, 202)])
+        session.add_all([a_product(id_) for id_ in range(100, 204)])
 
     await shop.database.transact(fill)
     engine = shop_app.state.database.engine.sync_engine
@@ -153,8 +159,8 @@ async def test_a_hundred_updates_take_as_many_statements_as_two(
         statements.clear()
         named = [{"id": id_, **{key: str(value).format(id_) for key, value in fields.items()}} for id_ in ids]
         answer = await batch(shop, {"update": named})
-        assert [row["stock_quantity"] for row in answer["update"]] == [3] * len(ids)
+        assert all(("error" in row) == (fields in (REFUSED, TAKEN)) for row in answer["update"])
         return len(statements)
 
-    await count(S)  # whose key and connection are known from then on
+    await count(203)  # from then on the key and the connection are known
     assert await count(200, 201) == await count(*range(100, 200))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from sqlalchemy import text, update
@@ -135,6 +136,13 @@ async def test_check_77_an_unknown_product(shop: Shop) -> None:
     assert (error["code"], error["message"]) == ("woocommerce_rest_product_invalid_id", "Invalid ID.")
     error = await refused(shop, "DELETE", f"/products/{UNKNOWN}", 404)
     assert error["code"] == "woocommerce_rest_product_invalid_id"
+    nobody = shop.as_(None)
+    for method, id_, status in (("PUT", UNKNOWN, 400), ("DELETE", UNKNOWN, 404), ("PUT", S, 401), ("DELETE", S, 401)):
+        error = await refused(nobody, method, f"/products/{id_}", status)
+        assert ("invalid_id" in error["code"]) == (id_ == UNKNOWN)
+    for method in ("PUT", "DELETE"):
+        error = await refused(nobody, method, f"/products/{V}/variations/{S}", 404)
+        assert error["code"] == "woocommerce_rest_product_variation_invalid_id"
 
 
 async def test_checks_78_to_81_prices(shop: Shop) -> None:
@@ -379,6 +387,38 @@ async def test_a_key_of_some_locations_changes_their_stock_and_nothing_else(shop
         "code"
     ] == "woocommerce_rest_cannot_create"
     assert (await refused(till, "DELETE", path, 403))["code"] == "woocommerce_rest_cannot_delete"
+    counted = {"id": S, "locations": [{"id": OTHER, "quantity": 6}]}
+    body = {"create": [{"name": "N"}], "update": [counted, {"id": U, "name": "Mine"}], "delete": [U]}
+    answer = (await till.call("POST", "/products/batch", json=body)).json()
+    done, renamed = answer["update"]
+    assert done["locations"] == [{"id": OTHER, "name": "Location 2", "slug": "location-2", "quantity": 6}]
+    codes = [item["error"]["code"] for item in (answer["create"][0], renamed, answer["delete"][0])]
+    assert codes == [f"woocommerce_rest_cannot_{what}" for what in ("create", "edit", "delete")]
     nowhere = await key()
     for body in ({"stock_quantity": 1}, {}):
         assert (await refused(nowhere, "PUT", path, 403, json=body))["code"] == "woocommerce_rest_cannot_edit"
+
+
+async def test_what_is_asked_at_the_same_time_is_done_one_after_the_other(shop: Shop) -> None:
+    async def make(**headers: str) -> Any:
+        options = {
+            "json": {"name": "Mug"},
+            "headers": {name.replace("_", "-"): value for name, value in headers.items()},
+        }
+        return (await shop.call("POST", "/products", **options)).json()
+
+    deltas = [shop.put(f"/products/{S}", inventory_delta=-1) for _ in range(8)]
+    totals = [shop.put(f"/products/{P}", stock_quantity=number) for number in range(20, 24)]
+    fresh = [make() for _ in range(3)]
+    retried = [make(**{"Idempotency-Key": "once"}) for _ in range(3)]
+    answers = await asyncio.gather(*deltas, *totals, *fresh, *retried)
+
+    assert sorted(answer["stock_quantity"] for answer in answers[:8]) == list(range(2, 10))
+    assert (await shop.get(f"/products/{S}"))["stock_quantity"] == 2
+    assert (await shop.get(f"/products/{P}"))["stock_quantity"] in range(20, 24)
+    assert len({answer["id"] for answer in answers[15:]}) == 1
+    assert {answer["slug"] for answer in answers[12:]} == {"mug", "mug-2", "mug-3", "mug-4"}
+    sums = await rows(shop, "stock_level")
+    for level in sums:
+        entries = await rows(shop, f"ledger_entry WHERE product_id = {level['product_id']}")
+        assert sum(entry["delta"] for entry in entries) == level["on_hand"]
