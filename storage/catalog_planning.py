@@ -108,12 +108,12 @@ def _missing(row: LocationRow, place: str) -> Iterator[Problem]:
 def _plan_products(reading: Reading, existing: Sequence[Values], problems: list[Problem]) -> list[Planned]:
     planned = [Planned(f"product {values['id']}", values, dict(values)) for values in existing]
     by_id = {item.id: item for item in planned}
-    by_sku = _by_sku(planned)
+    of_sku = by_sku(planned)
     for place, row in ((placed.place, placed.row) for placed in reading.products):
         if row.id is None and row.sku is None:
             problems.append(Problem(place, "needs an id or a sku, to be found again"))
             continue
-        item = by_id.get(row.id) if row.id is not None else by_sku.get(sku_key(row.sku or ""))
+        item = by_id.get(row.id) if row.id is not None else of_sku.get(sku_key(row.sku or ""))
         if item is None:
             planned.append(item := Planned(place, None, {**_DEFAULTS[ProductRow], **_UNSAID}))
             item.after["type"] = "variation" if row.parent_id or row.parent_sku else "simple"
@@ -135,7 +135,7 @@ def _plan_products(reading: Reading, existing: Sequence[Values], problems: list[
     return planned
 
 
-def _by_sku(planned: Sequence[Planned]) -> dict[str, Planned]:
+def by_sku(planned: Sequence[Planned]) -> dict[str, Planned]:
     """What a SKU finds: of those in the trash, which do not keep others from having theirs, the last, and only where
     no other has it; never one that was deleted for good."""
     found = (item for item in planned if item.after["sku_key"] and item.after.get("deleted_at") is None)
@@ -175,7 +175,7 @@ def given(row: LocationRow | ProductRow) -> Values:
 
 def _find_parents(planned: Sequence[Planned], unread: set[int | str], problems: list[Problem]) -> None:
     by_id = {item.id: item for item in planned if item.id is not None}
-    by_sku = _by_sku(planned)
+    of_sku = by_sku(planned)
     for item in planned:
         item.parent = by_id.get(item.after["parent_id"])
         if item.row is None:
@@ -184,7 +184,7 @@ def _find_parents(planned: Sequence[Planned], unread: set[int | str], problems: 
         if item.row.parent_sku is not None:
             asked.add(("parent_sku", item.row.parent_sku, sku_key(item.row.parent_sku)))
         for column, named, key in sorted(asked):
-            parent = (by_id if column == "parent_id" else by_sku).get(key)
+            parent = (by_id if column == "parent_id" else of_sku).get(key)
             if parent is None:
                 if key not in unread:
                     message = f"there is no product {named}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from storage.catalog_document import Placed, Problem, Reading
-from storage.catalog_planning import CatalogPlan, Planned
+from storage.catalog_planning import CatalogPlan, Planned, by_sku
 from storage.catalog_rows import StockRow
 from storage.changes import (
     Applied,
@@ -81,7 +81,8 @@ class _Finder:
     def __init__(self, reading: Reading, planned: CatalogPlan) -> None:
         self._unread = reading.unread
         self._problems = planned.problems
-        self._products = _index(planned.products, {"product_id": "id", "sku": "sku_key"})
+        skus = {("sku", sku): item for sku, item in by_sku(planned.products).items()}
+        self._products = _index(planned.products, {"product_id": "id"}) | skus
         self._locations = _index(
             planned.locations, {"location_id": "id", "location_slug": "slug", "location_code": "code"}
         )

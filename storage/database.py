@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from storage import deadline, engine_errors, mathematics
+from storage import deadline, engine_errors, mathematics, sqlite_driver
 from storage.errors import StorageUnavailableError
 from storage.readers import BUSY_TIMEOUT_MS, SQLITE_PRAGMAS, PostgresReader, Reader, SqliteReader
 from storage.wakeups import PostgresWakeups, SqliteWakeups, Wake, Wakeups
@@ -194,7 +194,9 @@ def _create_engine(url: URL, connections_max: int) -> AsyncEngine:
             hide_parameters=True,  # errors are logged; what clients sent is not
             connect_args={"server_settings": {"jit": "off"}},
         )
-    engine = create_async_engine(url, pool_size=connections_max, max_overflow=0, hide_parameters=True)
+    engine = create_async_engine(
+        url, module=sqlite_driver.DRIVER, pool_size=connections_max, max_overflow=0, hide_parameters=True
+    )
 
     @event.listens_for(engine.sync_engine, "connect")
     def configure(connection: Any, _record: Any) -> None:

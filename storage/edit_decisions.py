@@ -175,7 +175,7 @@ class _Asked:
         if isinstance(stored, Refused):
             return stored
         if edit.parent is not None:
-            parent = self._find(edit.parent)
+            parent = self._find(edit.parent, in_trash=edit.in_trash and stored is not None)
             if isinstance(parent, Refused):
                 return replace(parent, field="parent")
             if stored is not None and stored.values["parent_id"] != parent.id:
@@ -225,7 +225,10 @@ def _of_stored(index: int, decision: Edited | Removed, stored: Stored) -> Decide
 
 def _columns(product_id: int, values: Values) -> Values | Refused:
     """What values come to as columns of the table."""
-    reading = read_products({_place(product_id): _of_row(values)})
+    row = _of_row(values)
+    if not row:
+        return values
+    reading = read_products({_place(product_id): row})
     if reading.problems:
         return _refusal(reading.problems[0])
     columns = given(reading.products[0].row)
@@ -239,7 +242,17 @@ def _after(stored: Stored, decided: Decided) -> Stored:
     values = {**stored.values, **decided.columns}
     if decided.removed is not None:
         values |= {"status": TRASH, "deleted_at": datetime.now(UTC) if decided.removed.permanently else None}
-    return replace(stored, values=values)
+    return replace(stored, values=values, on_hand=_on_hand_after(stored.on_hand, decided.stock))
+
+
+def _on_hand_after(units: int, lines: Iterable[StockLine]) -> int:
+    """As far as it can be told: what a location had before it is counted is not known here."""
+    for location, quantity in lines:
+        if isinstance(quantity, AdjustQuantity):
+            units += quantity.delta
+        elif location is None:
+            units = quantity.quantity
+    return units
 
 
 def _of_row(values: Values) -> dict[str, Any]:

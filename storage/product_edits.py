@@ -70,7 +70,8 @@ class Edits:
 
 
 class EditsRejectedError(InventoryError):
-    """Nothing was written, because some edits were refused: the outcomes tell which and why."""
+    """Nothing is to be written, because some edits were refused: the outcomes tell which and why. The transaction has
+    to be rolled back, as Database.transact() does."""
 
     def __init__(self, outcomes: list[EditOutcome]) -> None:
         refused = sum(outcome.error is not None for outcome in outcomes)

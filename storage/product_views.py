@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, Literal, NamedTuple
 
@@ -13,10 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from storage import product_document, product_search
 from storage.product_document import ProductColumns, ProductDocument, Row, Stock, Variation
 from storage.product_queries import ProductQuery
+from storage.product_versions import version_of
 
 Carrier = Literal["own", "parent"]
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class Place(NamedTuple):
@@ -73,7 +72,7 @@ class ProductView(ProductColumns):
 
         What it has of its family or of the time does not change it.
         """
-        return f"{(self.updated_at - _EPOCH) // _MICROSECOND:x}-{self.level_versions:x}"
+        return version_of(self.updated_at, self.level_versions)
 
 
 async def page(

@@ -27,7 +27,7 @@ class Stored:
     """A product or variation as it is.
 
     `values` is its row by column, `parent` that of its parent. `on_hand` are units of its own at active locations: as
-    they were read, not locked; 0 where there is no level.
+    they were read, not locked; 0 where there is no level. `has_variations` says that variations of it carry stock.
     """
 
     values: Mapping[str, Any]
@@ -48,16 +48,19 @@ class Stored:
         return bool(self.values["status"] == TRASH)
 
     @property
-    def tracked(self) -> bool:
-        """Whether its stock is: a variation that says no does as its parent does."""
-        return bool(self.values["manage_stock"] or (self.parent is not None and self.parent["manage_stock"]))
-
-    @property
     def carrier(self) -> Carrier | None:
-        """Whose levels carry its stock; None when it is not tracked, or when its variations carry it."""
+        """Whose levels are its stock, as storage.product_views has it: its parent's, when it is a variation that says
+        no itself but its parent does not. None: nobody's, or its variations'."""
         if self.values["manage_stock"]:
             return None if self.has_variations else "own"
-        return "parent" if self.tracked and not self.parent_has_variations else None
+        if self.parent is None or not self.parent["manage_stock"]:
+            return None
+        return "own" if self.parent_has_variations else "parent"
+
+    @property
+    def tracked(self) -> bool:
+        """Whether its stock is tracked, and not only that of its variations."""
+        return self.carrier is not None
 
 
 async def find(session: AsyncSession, wanted: Collection[ItemKey]) -> dict[ItemKey, Stored | Refused]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Any
+from typing import Any, Final
 
 import typer
+
+_ENGINES: Final = frozenset({"sqlite", "postgresql", "postgres"})
 
 
 def schema() -> None:
@@ -47,6 +49,8 @@ def _masked(secret: str) -> str:
     try:
         url = make_url(secret)
     except ArgumentError:
+        return "***"
+    if url.get_backend_name() not in _ENGINES:  # a secret that only looks like a URL
         return "***"
     passwords = [name for name in url.query if "pass" in name.lower()]
     return url.difference_update_query(passwords).render_as_string(hide_password=True)

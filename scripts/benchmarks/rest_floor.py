@@ -196,7 +196,7 @@ def create_app() -> Starlette:
             )  # fmt: skip
             places, rows, variations = await _view(run, driver, ids)
         by_id = {row[0]: row for row in rows}
-        return [product(by_id[id_], places, variations, base) for id_ in ids]
+        return [product(by_id[id_], places, variations, base, edit=True) for id_ in ids]
 
     async def update(request: Request) -> Response:
         body = orjson.loads(await request.body())

@@ -16,6 +16,7 @@ _FIXED: Final = {
     "brands": [], "images": [], "has_options": False, "attributes": [], "default_attributes": [],
     "grouped_products": [], "menu_order": 0, "price_html": "", "meta_data": [],
 }  # fmt: skip
+_HINTS: Final = {"allow": ["GET", "POST", "PUT", "PATCH", "DELETE"]}
 _CENT: Final = Decimal("0.01")
 
 
@@ -34,7 +35,9 @@ def _slug(name: str) -> str:
     return "-".join(name.casefold().split())
 
 
-def product(row: list[Any], places: list[Any], variations: list[Any] | None, base: str) -> dict[str, Any]:
+def product(
+    row: list[Any], places: list[Any], variations: list[Any] | None, base: str, *, edit: bool = False
+) -> dict[str, Any]:
     """A product of wc/v3: a simple one, in a shop that keeps its clocks in UTC."""
     (id_, type_, sku, gtin, name, status, managed, backorders, regular, sale, _tax, low, begins, ends, stated) = row[
         :15
@@ -45,7 +48,7 @@ def product(row: list[Any], places: list[Any], variations: list[Any] | None, bas
     on_sale = sale is not None and sale < (regular or 0)
     modified = _date(max(updated, stocked) if stocked else updated)
     slug = _slug(name)
-    return {
+    shown = {
         **_FIXED, **extra.get("wc/v3", {}),
         "id": id_, "name": name, "slug": slug, "permalink": f"{base}product/{slug}/", "type": type_, "status": status,
         "sku": sku or "", "global_unique_id": gtin or "", "price": _price(sale if on_sale else regular),
@@ -62,10 +65,11 @@ def product(row: list[Any], places: list[Any], variations: list[Any] | None, bas
             for at, called, short in places if at in held
         ],
         "_links": {
-            "self": [{"href": f"{base}wp-json/wc/v3/products/{id_}"}],
+            "self": [{"href": f"{base}wp-json/wc/v3/products/{id_}", "targetHints": _HINTS}],
             "collection": [{"href": f"{base}wp-json/wc/v3/products"}],
         },
     }  # fmt: skip
+    return shown | {"permalink_template": f"{base}product/%pagename%/", "generated_slug": slug} if edit else shown
 
 
 def inventory(row: list[Any], places: list[Any]) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def _install() -> str:
 @pytest.fixture(scope="session", params=ENGINES)
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A running server with the demo's catalogue, once per engine; nothing may have gone wrong inside it."""
-    with serving_on(request, tmp_path_factory) as served:
+    with serving_on(request, tmp_path_factory, trusted_proxies='["127.0.0.1"]') as served:
         yield served
     assert served.failures() == []
 

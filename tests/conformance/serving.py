@@ -18,13 +18,15 @@ from typing import Any
 import orjson
 
 from gateway.cli.demo import CATALOG
-from storage import access, catalog
+from storage import access, catalog, consumer_pairs
 from storage.access import Scope
 from storage.catalog_document import load
 from storage.database import Database
+from storage.key_settings import KeySettings
 
 _READY_S = 60
 _PREFIX = "STOCKGATE_"
+_SECRET = "the-server-s-own-secret-in-tests-only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,11 @@ class Served:
     database_url: str
     webhook_secret: str
 
+    @property
+    def base(self) -> str:
+        """Scheme, host and port."""
+        return self.url.removesuffix("/graphql")
+
     def failures(self) -> list[dict[str, Any]]:
         """What went wrong inside, as it was logged."""
         lines = [orjson.loads(line) for line in self.log.read_bytes().splitlines() if line.startswith(b"{")]
@@ -46,11 +53,12 @@ class Served:
 @contextmanager
 def serving(database_url: str, folder: Path, **settings: str) -> Iterator[Served]:
     """`stockgate serve` on a migrated, empty database that is filled with the demo's catalogue."""
-    asyncio.run(_fill(database_url))
+    asyncio.run(transact(database_url, catalog.import_catalog, load(CATALOG.read_bytes())))
     key, secret = issue_key(database_url), issue_webhook_secret(database_url)
     log = folder / "server.log"
     out = folder / "server.out"
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_PREFIX)}
+    environment[f"{_PREFIX}SECRET_KEY"] = _SECRET
     environment |= {f"{_PREFIX}{name.upper()}": value for name, value in settings.items()}
     with log.open("w") as errors, out.open("w") as greeting:
         process = subprocess.Popen(
@@ -75,26 +83,25 @@ def _address(process: subprocess.Popen[bytes], out: Path, log: Path) -> str:
 
 def issue_key(database_url: str) -> str:
     """A key that may do everything."""
-    return asyncio.run(_issued(database_url, access.issue_api_key, "conformance", [Scope.ADMIN]))
+    return asyncio.run(transact(database_url, access.issue_api_key, "conformance", [Scope.ADMIN])).token
 
 
 def issue_webhook_secret(database_url: str) -> str:
     """A secret that opens the webhook routes."""
-    return asyncio.run(_issued(database_url, access.issue_webhook_secret, "conformance"))
+    return asyncio.run(transact(database_url, access.issue_webhook_secret, "conformance")).token
 
 
-async def _issued(database_url: str, issue: Any, *what: Any) -> str:
+def issue_pair(database_url: str, name: str) -> tuple[str, str]:
+    """A consumer pair that may read and write: its key and its secret."""
+    asked = KeySettings(name, (Scope.READ, Scope.WRITE))
+    pair = asyncio.run(transact(database_url, consumer_pairs.issue, asked, _SECRET))
+    return pair.consumer_key, pair.consumer_secret
+
+
+async def transact(database_url: str, operation: Any, *arguments: Any) -> Any:
+    """Run an operation on the database of a server."""
     database = Database(database_url)
     try:
-        token: str = (await database.transact(issue, *what)).token
-        return token
-    finally:
-        await database.close()
-
-
-async def _fill(database_url: str) -> None:
-    database = Database(database_url)
-    try:
-        await database.transact(catalog.import_catalog, load(CATALOG.read_bytes()))
+        return await database.transact(operation, *arguments)
     finally:
         await database.close()

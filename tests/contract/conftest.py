@@ -25,12 +25,14 @@ from tests.contract.clients.graphql import GraphqlClient
 from tests.contract.clients.inventory_update import InventoryUpdateClient
 from tests.contract.clients.mulopimfwc_v1 import MulopimfwcV1Client
 from tests.contract.clients.stock_api_v2 import StockApiV2Client
+from tests.contract.clients.wc_v3 import WcV3Client
 
 MAKERS: Final[Sequence[Callable[[httpx.AsyncClient, str], Client]]] = (
     GraphqlClient,
     MulopimfwcV1Client,
     InventoryUpdateClient,
     StockApiV2Client,
+    WcV3Client,
 )
 _IDS: Final = itertools.count(1)
 _JOINED: Final = """SELECT e.product_id, e.location_id, e.delta, e.before, e.on_hand, e.version, g.id AS group_id,

@@ -278,7 +278,9 @@ async def test_reconcile_fails_on_drift_until_it_is_repaired(everywhere: Everywh
 def test_settings_are_listed_with_secrets_masked(stockgate: Stockgate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STOCKGATE_DATABASE_URL", "postgresql://shop:s3cret@db/stock")
     monkeypatch.setenv("STOCKGATE_CONSOLE_KEY", "sgk_s3cret")
+    monkeypatch.setenv("STOCKGATE_SECRET_KEY", "s3cret://" + "s3cret" * 6)
     done = stockgate("settings")
+    assert "STOCKGATE_SECRET_KEY = ***\n" in done.out
     assert "STOCKGATE_CONSOLE_KEY = ***\n" in done.out
     assert "STOCKGATE_DATABASE_URL = postgresql://shop:***@db/stock\n    default: sqlite:///stockgate.db\n" in done.out
     assert "s3cret" not in done.out + done.err

@@ -355,6 +355,11 @@ async def test_a_sku_finds_what_is_in_the_trash_only_where_no_other_has_it(datab
     )
     again = {"products": [{"sku": "a", "name": "New A"}, {"sku": "B", "name": "New B"}]}
     assert (await imported(database, again)).products == Counts(updated=2)
+    await imported(
+        database,
+        {"locations": [{"name": "Here"}], "stock": [{"sku": "A", "location_slug": "here", "on_hand": 3}]},
+    )
+    assert [level["product_id"] for level in (await contents(database))["stock_level"]] == [5]
     found = [(row["id"], row["name"]) for row in (await contents(database))["product"]]
     assert found == [(1, "A"), (2, "A"), (3, "New B"), (4, "B"), (5, "New A")]
     # whoever comes back wants its SKU and GTIN back

@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 
-from storage import inventory, product_edits, reconciliation, stored_products
+from storage import inventory, product_edits, product_views, reconciliation, stored_products
 from storage.changes import AdjustQuantity, ItemKey, LocationKey, Origin, Policy, Refused, SetQuantity
 from storage.database import Database
 from storage.errors import ErrorCode, InventoryError
 from storage.product_edits import Edited, Edits, EditsRejectedError, ProductEdit, Removed, Stored
-from storage.product_versions import version_of
 from storage.tables import CatalogChange, IdempotencyRecord, LedgerEntry, Product, StockChangeGroup
 from tests.builders import a_change, a_group
 from tests.storage.reading import ledger_sums, on_hand, rows
@@ -61,11 +60,9 @@ async def kept_going(
 
 
 async def refusal(database: Database, *edits: ProductEdit, **values: Any) -> Refused:
-    """Why the one edit that is wrong is refused; then nothing was written."""
-    before = await everything(database)
+    """Why the one edit that is wrong is refused."""
     with pytest.raises(EditsRejectedError) as rejected:
         await edit(database, *edits, **values)
-    assert await everything(database) == before
     [error] = [outcome.error for outcome in rejected.value.outcomes if outcome.error is not None]
     return error
 
@@ -144,6 +141,7 @@ REFUSALS: dict[str, tuple[ProductEdit, ErrorCode, str | None]] = {
 
 
 async def test_an_edit_is_refused_with_the_field_at_fault_and_leaves_nothing(catalogue: Database) -> None:
+    before = await everything(catalogue)
     for name, (one, code, field) in REFUSALS.items():
         error = await refusal(catalogue, one, an_edit(2, total(5), name="Not written"))
         assert (error.code, error.field) == (code, field), name
@@ -152,6 +150,7 @@ async def test_an_edit_is_refused_with_the_field_at_fault_and_leaves_nothing(cat
     assert await refusal(catalogue, ProductEdit(lambda _: mine, ItemKey("id", 1))) == mine
     limited = replace(ORIGIN, locations=frozenset({2}))
     assert (await refusal(catalogue, an_edit(1, total(1)), origin=limited)).code == ErrorCode.LOCATION_FORBIDDEN
+    assert await everything(catalogue) == before
 
 
 async def test_those_that_are_not_refused_go_on_and_leave_nothing_of_the_others(catalogue: Database) -> None:
@@ -184,13 +183,13 @@ async def test_edits_of_one_product_follow_one_another(catalogue: Database) -> N
     def renamed(name: str, units: int) -> ProductEdit:
         def decide(stored: Stored | None) -> Edited:
             assert stored is not None
-            seen.append(stored.values["name"])
+            seen.append((stored.values["name"], stored.on_hand))
             return Edited({"name": name}, [(HERE, AdjustQuantity(units))])
 
         return ProductEdit(decide, ItemKey("id", 1))
 
     await edit(catalogue, renamed("A", 3), renamed("B", -2), renamed("C", 4))
-    assert seen[-3:] == ["Product 1", "A", "B"]
+    assert seen[-3:] == [("Product 1", 0), ("A", 3), ("B", 1)]
     assert ((await product(catalogue, 1))["name"], await on_hand(catalogue)) == ("C", {(1, 1): 5})
     below = (ErrorCode.INSUFFICIENT_STOCK, "quantity")
     assert await kept_going(catalogue, renamed("D", 1), renamed("E", -9), removed(1), renamed("F", 1)) == [
@@ -239,13 +238,15 @@ async def test_a_decision_sees_the_product_as_it_is(catalogue: Database) -> None
         13,
     )
     assert [one.carrier, three.carrier, four.carrier] == ["own", None, "own"]
-    await edit(catalogue, an_edit(1, manage_stock=False), an_edit(4, manage_stock=False))
-    assert [(item.tracked, item.carrier) for item in await stored(1, 3, 4, 5)] == [
-        (False, None), (True, None), (True, None), (True, "own"),
-    ]  # fmt: skip
-    await edit(catalogue, an_edit(5, manage_stock=False))
-    assert [(item.tracked, item.carrier) for item in await stored(3, 4, 5)] == [
-        (True, "own"), (True, "parent"), (True, "parent"),
+    carriers: list[list[str | None]] = []
+    for changes in ([(1, False), (4, False)], [(5, False)], [(3, False)]):
+        await edit(catalogue, *(an_edit(number, manage_stock=manages) for number, manages in changes))
+        views = await catalogue.read(product_views.by_ids, [1, 3, 4, 5])
+        items = await stored(1, 3, 4, 5)
+        assert [(item.tracked, item.carrier) for item in items] == [(view.tracked, view.carrier) for view in views]
+        carriers.append([item.carrier for item in items])
+    assert carriers == [
+        [None, None, "own", "own"], [None, "own", "parent", "parent"], [None, None, None, None],
     ]  # fmt: skip
 
 
@@ -281,6 +282,9 @@ async def test_what_is_removed_goes_with_its_variations_and_frees_its_sku(catalo
     await edit(catalogue, removed(new or 0))
     assert await kept_going(catalogue, *back[1:]) == [None, None]
     assert await on_hand(catalogue) == {(1, 1): 2, (4, 1): 8, (5, 1): 8}
+    assert await kept_going(catalogue, replace(back[1], parent=ItemKey("id", 3))) == [None]
+    new_variation = ProductEdit(gives(), parent=ItemKey("id", 3), in_trash=True)
+    assert (await refusal(catalogue, new_variation)).field == "parent"
     # for good: history stays, and nothing finds it
     assert await kept_going(catalogue, removed(3, permanently=True), removed(1, permanently=True)) == [None, None]
     assert (
@@ -297,10 +301,8 @@ async def test_what_is_removed_goes_with_its_variations_and_frees_its_sku(catalo
 
 async def test_a_version_that_is_expected_has_to_be_the_current_one(catalogue: Database) -> None:
     async def version() -> str:
-        row = await product(catalogue, 1)
-        levels = await on_hand(catalogue)
-        assert len(levels) <= 1  # one level, whose version is the number of its ledger entries
-        return version_of(row["updated_at"], len(await rows(catalogue, LedgerEntry)))
+        [view] = await catalogue.read(product_views.by_ids, [1])
+        return view.version
 
     one = replace(an_edit(1, total(4)), expected=await version())
     await edit(catalogue, one)
@@ -399,6 +401,33 @@ async def test_edits_at_once_neither_lose_nor_make_units(catalogue: Database) ->
     assert len(rejected) == 4
     assert all(isinstance(one, EditsRejectedError) for one in rejected)
     assert await on_hand(catalogue) == {(1, 1): 90, (1, 2): 12} == await ledger_sums(catalogue)
+
+
+async def _compare_and_set(database: Database, number: int) -> None:
+    """Add one unit and a letter to two products, each at the version it has, until that succeeds."""
+    for item in (1, 2) if number % 2 else (2, 1):
+        while True:
+            [view] = await database.read(product_views.by_ids, [item])
+            one = an_edit(item, total(view.on_hand + 1), name=f"{view.name}+")
+            [error] = await kept_going(database, replace(one, expected=view.version))
+            if error is None:
+                break
+            assert error == (ErrorCode.STALE_QUANTITY, "expected")
+
+
+async def test_versions_that_are_expected_lose_no_change_of_anybody(catalogue: Database) -> None:
+    await edit(catalogue, an_edit(1, (HERE, SetQuantity(20))), an_edit(2, (HERE, SetQuantity(20))))
+    both = [an_edit(item, (THERE, AdjustQuantity(1)), sku=f"{item}-x") for item in (2, 1)]
+    lines = [a_change(item, 2, quantity=AdjustQuantity(1)) for item in (1, 2)]
+    async with asyncio.timeout(60):
+        await asyncio.gather(
+            *(_compare_and_set(catalogue, number) for number in range(4)),
+            *(edit(catalogue, *both) for _ in range(4)),
+            *(catalogue.transact(inventory.apply, a_group(*lines)) for _ in range(4)),
+        )
+    views = await catalogue.read(product_views.by_ids, [1, 2])
+    assert [(view.name, view.on_hand) for view in views] == [("Product 1++++", 32), ("Product 2++++", 32)]
+    assert await on_hand(catalogue) == await ledger_sums(catalogue)
 
 
 async def test_totals_are_right_beside_counts_at_other_locations(catalogue: Database) -> None:

@@ -7,7 +7,7 @@ reference's order: the pair in the query, the pair in Basic, OAuth, and then the
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.authentication import AuthCredentials, AuthenticationBackend, BaseUser
 from starlette.requests import HTTPConnection, Request
@@ -43,7 +43,7 @@ class Credentials(AuthenticationBackend):
     """Finds the caller. Raises RestError (401) for credentials that are wrong, or do not suffice for the verb."""
 
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, BaseUser] | None:
-        query = _query_of(conn)
+        query = nested(_pairs_of(conn))  # as PHP has it
         principal = await _consumer(conn, query) or await _signer(conn, query) or await _with_api_key(conn)
         if principal is None:
             return None
@@ -53,10 +53,9 @@ class Credentials(AuthenticationBackend):
         return principal.scopes, principal
 
 
-def _query_of(conn: HTTPConnection) -> Parameters:
-    """The parameters in the URL, as PHP has them. What is no UTF-8 is kept: it may be signed."""
-    text = conn.scope["query_string"].decode()
-    return nested(parse_qsl(text, keep_blank_values=True, errors="surrogateescape"))
+def _pairs_of(conn: HTTPConnection) -> list[tuple[str, str]]:
+    """Names and values in the URL. What is no UTF-8 is kept: it may be signed."""
+    return parse_qsl(conn.scope["query_string"].decode(), keep_blank_values=True, errors="surrogateescape")
 
 
 async def _consumer(conn: HTTPConnection, query: Parameters) -> Principal | None:
@@ -67,7 +66,7 @@ async def _consumer(conn: HTTPConnection, query: Parameters) -> Principal | None
     pair = oauth.scalar(query, "consumer_key"), oauth.scalar(query, "consumer_secret")
     if not all(pair):
         pair = basic_credentials(conn) or ("", "")
-    consumer = await _authenticator(conn).consumer(pair[0].strip())
+    consumer = await _authenticator(conn).consumer(pair[0].strip()) if all(pair) else None
     if consumer is None:
         return None
     if not consumer.pair.has_secret(pair[1]):
@@ -81,9 +80,22 @@ async def _signer(conn: HTTPConnection, query: Parameters) -> Principal | None:
     signatures: Signatures = conn.app.state.signatures
     try:
         request = oauth.signed(sent(conn.scope)[0], list(urls_of(conn)), parameters)
-        return None if request is None else await signatures.signer(request, request_id_of(conn.scope))
+        if request is None:
+            return None
+        principal = await signatures.signer(request, request_id_of(conn.scope))
     except OAuthError as error:
         raise _invalid(str(error), error.code) from None
+    _drop_unsigned(conn)
+    return principal
+
+
+def _drop_unsigned(conn: HTTPConnection) -> None:
+    """Of a name that is repeated only the last value is signed. Nobody reads the others, though lists are read so."""
+    pairs = _pairs_of(conn)
+    last = {name: index for index, (name, _) in enumerate(pairs) if "[" not in name}
+    kept = [pair for index, pair in enumerate(pairs) if last.get(pair[0], index) == index]
+    if len(kept) < len(pairs):
+        conn.scope["query_string"] = urlencode(kept, errors="surrogateescape").encode()
 
 
 async def _with_api_key(conn: HTTPConnection) -> Principal | None:

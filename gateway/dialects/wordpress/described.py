@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict
 
-from gateway.dialects.wordpress.resources import Resource
-from gateway.openapi.described import Answer, Operation
+from gateway.dialects.wordpress.parameters import Parameter as Declared
+from gateway.dialects.wordpress.resources import Endpoint, Namespace, Resource
+from gateway.openapi.described import Answer, Operation, Parameter
 from gateway.openapi.errors import errors
 
 _open: Final = with_config(ConfigDict(extra="allow"))
@@ -90,11 +92,122 @@ def options(resources: Iterable[Resource]) -> Sequence[Operation]:
     """OPTIONS of each path, the index too."""
     answers = {200: Answer("What the route takes.", RouteDescription, headers=["Allow"])}
     return [
-        Operation("OPTIONS", plain(path), "What this route takes", answers, security=(), errors=(403, 429, 500))
+        Operation(
+            "OPTIONS", plain(path), "What this route takes", answers,
+            parameters=[*_in_path(path)], security=(), errors=(403, 429, 500),
+        )
         for path in ("", *(resource.path for resource in resources))
-    ]
+    ]  # fmt: skip
 
 
 def plain(path: str) -> str:
     """A path as OpenAPI has it: `/products/{id:digits}` is `/products/{id}`."""
     return re.sub(r"\{(\w+):\w+\}", r"{\1}", path)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is to be said of one method of a path beside the parameters that its endpoint declares."""
+
+    summary: str
+    model: Any = None
+    status: int = 200
+    headers: Sequence[str] = ()
+    sends: Sequence[str] = ()
+    errors: Mapping[int, Answer] = field(default_factory=dict)
+
+
+def operations(namespace: Namespace, told: Mapping[str, Told]) -> Sequence[Operation]:
+    """Every route of a namespace. `told` is by method and path: `GET /products/{id}`."""
+    described = [
+        _operation(verb, resource.path, endpoint, told)
+        for resource in namespace.resources
+        for verb, endpoint in resource.endpoints.items()
+    ]
+    return [index(namespace.name), *described, *options(namespace.resources)]
+
+
+def _operation(verb: str, path: str, endpoint: Endpoint, told: Mapping[str, Told]) -> Operation:
+    known = told.get(f"{verb} {plain(path)}") or Told(_documented(endpoint))
+    has_body = verb in {"POST", "PUT", "PATCH"}
+    args = {name: each for name, each in endpoint.args.items() if not each.read_only}
+    return Operation(
+        verb,
+        plain(path),
+        known.summary,
+        {known.status: Answer("Done.", known.model or Any, headers=("Allow", *known.headers)), **known.errors},
+        parameters=[*_in_path(path), *(() if has_body else _in_query(args))],
+        headers=known.sends,
+        body=_body(args) if has_body else None,
+        body_required=False,
+    )
+
+
+def _documented(endpoint: Endpoint) -> str:
+    """What the handler's first line says behind its route."""
+    first = (endpoint.handler.__doc__ or "").partition("\n")[0]
+    return first.partition(": ")[2] or first
+
+
+def _in_path(path: str) -> Iterator[Parameter]:
+    for name, kind in re.findall(r"\{(\w+)(?::(\w+))?\}", path):
+        schema = {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"} if kind else {"type": "integer", "minimum": 0}
+        yield Parameter(name, schema, "Names it." if kind else "Its id.", "path")
+
+
+def _in_query(args: Mapping[str, Declared]) -> Iterator[Parameter]:
+    """Lists with commas between, or as `name[]`."""
+    for name, declared in args.items():
+        description = declared.description or name.replace("_", " ").capitalize()
+        yield Parameter(name, _typed(declared), description, required=declared.required)
+
+
+def _typed(declared: Declared) -> dict[str, Any]:
+    """The type that a parameter is turned into. Text in an address is any scalar's."""
+    schema = declared.schema()
+    schema.pop("description", None)
+    if declared.type == "date-time":
+        return {"type": "string", **({"default": schema["default"]} if "default" in schema else {})}
+    if declared.type in {"mixed", "object"}:
+        return {"type": "string"}
+    if declared.items is not None:
+        schema["items"] = _typed(declared.items)
+    return schema
+
+
+def _body(args: Mapping[str, Declared]) -> dict[str, Any]:
+    """A JSON object. The first type of each member is the one that it is turned into."""
+    required = [name for name, declared in args.items() if declared.required]
+    members = {name: _accepted(declared) for name, declared in args.items()}
+    return {"type": "object", "properties": members, **({"required": required} if required else {})}
+
+
+_TAKEN: Final[Mapping[str, list[str]]] = {
+    "integer": ["integer", "string", "null"],
+    "number": ["number", "string", "null"],
+    "boolean": ["boolean", "string", "integer", "null"],
+    "string": ["string", "null"],
+    "date-time": ["string", "null"],
+    "array": ["array", "object", "string", "number", "boolean", "null"],
+    "object": ["object", "array", "string", "null"],
+}
+
+
+def _accepted(declared: Declared) -> dict[str, Any]:
+    """All that is understood: numbers as text, null for nothing, as PHP does it."""
+    schema: dict[str, Any] = {} if declared.type == "mixed" else {"type": list(_TAKEN[declared.type])}
+    if declared.numbers:
+        schema["type"].append("number")
+    if declared.description:
+        schema["description"] = declared.description
+    if declared.enum and not declared.also:
+        schema["enum"] = [*declared.enum, None]
+    if declared.minimum is not None:
+        schema["minimum"] = declared.minimum
+    if declared.maximum is not None:
+        schema["maximum"] = declared.maximum
+    if declared.items is not None:
+        schema["items"] = _accepted(declared.items)
+    if declared.properties is not None:
+        schema["properties"] = {name: _accepted(each) for name, each in declared.properties.items()}
+    return schema
