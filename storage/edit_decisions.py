@@ -214,8 +214,6 @@ def _of_stored(index: int, decision: Edited | Removed, stored: Stored) -> Decide
         if stored.in_trash and not decision.permanently:
             return _IN_TRASH
         return Decided(index, stored.id, removed=decision)
-    if not decision.values:
-        return Decided(index, stored.id, stock=decision.stock)
     columns = _columns(stored.id, decision.values)
     if isinstance(columns, Refused):
         return columns
@@ -237,8 +235,6 @@ def _columns(product_id: int, values: Values) -> Values | Refused:
 
 def _after(stored: Stored, decided: Decided) -> Stored:
     """The product for the edits after this one."""
-    if not decided.of_catalogue:
-        return stored
     values = {**stored.values, **decided.columns}
     if decided.removed is not None:
         values |= {"status": TRASH, "deleted_at": datetime.now(UTC) if decided.removed.permanently else None}
