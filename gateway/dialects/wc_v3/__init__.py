@@ -14,6 +14,7 @@ from gateway.dialects.wc_v3.errors import HANDLERS
 from gateway.dialects.wc_v3.schemas import SCHEMAS
 from gateway.dialects.wc_v3.signed_forms import SignedForms
 from gateway.dialects.wordpress import Namespace, Resource, routes
+from gateway.dialects.wordpress.conventions import EveryOrigin
 from gateway.dialects.wordpress.resources import editable
 
 NAME: Final = "wc/v3"
@@ -51,7 +52,7 @@ def _dialect(namespace: Namespace) -> Dialect:
         HANDLERS,
         cors=False,
         described=describe(namespace),
-        middleware=[Middleware(SignedForms)],
+        middleware=[Middleware(EveryOrigin), Middleware(SignedForms)],
     )
 
 

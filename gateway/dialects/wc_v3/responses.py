@@ -16,6 +16,8 @@ from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
 from gateway.authentication import Principal
+from gateway.dialects.wc_v3.draft import NAME
+from gateway.dialects.wc_v3.kept_fields import DEFAULTS, OF_VARIATIONS
 from gateway.dialects.wc_v3.shapes import Attribute, Option, Product, StockLocation, Variation
 from gateway.dialects.wordpress import RestRequest
 from gateway.dialects.wordpress.conventions import home
@@ -25,56 +27,36 @@ from storage.product_document import ProductColumns
 from storage.product_views import ProductView
 from storage.slugs import slug_of
 
-KEPT: Final = "wc/v3"
+KEPT: Final = NAME
 """The part of `extra` that is this dialect's."""
 _SLUG_LENGTH_MAX: Final = 200
-_OF_BOTH: Final[Mapping[str, Any]] = {
-    "description": "",
-    "total_sales": 0,
-    "virtual": False,
-    "downloadable": False,
-    "downloads": [],
-    "download_limit": -1,
-    "download_expiry": -1,
-    "tax_status": "taxable",
-    "tax_class": "",
-    "weight": "",
-    "dimensions": {"length": "", "width": "", "height": ""},
-    "shipping_class": "",
-    "shipping_class_id": 0,
-    "menu_order": 0,
-    "meta_data": [],
-}
+_OF_BOTH: Final[Mapping[str, Any]] = {"shipping_class_id": 0, "meta_data": []}
 _OF_PRODUCTS: Final[Mapping[str, Any]] = {
+    **DEFAULTS,
     **_OF_BOTH,
-    "featured": False,
-    "catalog_visibility": "visible",
-    "short_description": "",
-    "external_url": "",
-    "button_text": "",
-    "sold_individually": False,
-    "reviews_allowed": True,
-    "post_password": "",
+    "total_sales": 0,
     "average_rating": "0.00",
     "rating_count": 0,
     "related_ids": [],
-    "upsell_ids": [],
-    "cross_sell_ids": [],
-    "purchase_note": "",
-    "categories": [],
-    "brands": [],
-    "tags": [],
-    "images": [],
-    "default_attributes": [],
-    "grouped_products": [],
     "price_html": "",
 }
 _OF_VARIATIONS: Final[Mapping[str, Any]] = {
-    **{name: value for name, value in _OF_BOTH.items() if name != "total_sales"},
+    **{name: value for name, value in DEFAULTS.items() if name in OF_VARIATIONS},
+    **_OF_BOTH,
     "image": None,
     "gallery_image_ids": [],
 }
-_READ_ONLY: Final = frozenset({"total_sales", "average_rating", "rating_count", "related_ids", "price_html"})
+_READ_ONLY: Final = frozenset(
+    {
+        "total_sales",
+        "average_rating",
+        "rating_count",
+        "related_ids",
+        "price_html",
+        "shipping_class_id",
+        "gallery_image_ids",
+    }
+)
 _INHERITED: Final = ("weight", "dimensions", "shipping_class")
 """A variation without its own shows its parent's, in answers to writes, too."""
 _UNSOLD: Final = frozenset({"external", "grouped"})

@@ -110,13 +110,18 @@ async def test_check_41_options_describes_without_credentials(shop: Shop) -> Non
     assert told["schema"]["properties"]["stock_quantity"]["type"] in ("integer", ["integer", "null"])
 
 
-@pytest.mark.parametrize("changed_settings", [{"cors_origins": [ORIGIN]}])
-async def test_check_42_pages_of_listed_origins_may_read(shop: Shop) -> None:
+@pytest.mark.parametrize("changed_settings", [{}, {"cors_origins": [ORIGIN]}], ids=["every origin", "listed"])
+async def test_check_42_pages_of_every_origin_may_read_unless_some_are_listed(
+    shop: Shop, changed_settings: dict[str, Any]
+) -> None:
     headers = (await shop.call("GET", "/products", headers={"Origin": ORIGIN})).headers
     assert headers["access-control-allow-origin"] == ORIGIN
     assert headers["access-control-allow-credentials"] == "true"
     assert {"X-WP-Total", "X-WP-TotalPages", "Link"} <= set(headers["access-control-expose-headers"].split(", "))
     assert headers["vary"] == "Origin"
+    for path in ("/products", "/nope"):
+        other = (await shop.call("GET", path, headers={"Origin": "https://other.example"})).headers
+        assert ("access-control-allow-origin" in other) is not bool(changed_settings)
 
 
 async def test_check_43_every_answer_is_json_with_a_link(shop: Shop) -> None:
