@@ -150,8 +150,8 @@ async def test_a_key_for_some_pages_is_refused_from_others(serve: Serve, issue_k
 
 def test_json_nests_no_deeper_than_it_can_be_written_again() -> None:
     deep = [b"[" * DEPTH_MAX + b"]" * DEPTH_MAX, b'{"a":' * DEPTH_MAX + b"1" + b"}" * DEPTH_MAX]
-    for text in (*deep, b"[" + b"[]," * 500 + b"[]]"):
-        orjson.dumps({"within": [{"an": {"answer": parse_json(text)}}]})
-    for text in deep:
+    for written in (*deep, b"[" + b"[]," * 500 + b"[]]"):
+        orjson.dumps({"within": [{"an": {"answer": parse_json(written)}}]})
+    for written in deep:
         with pytest.raises(InvalidJsonError):
-            parse_json(b'{"more":' + text + b"}")
+            parse_json(b'{"more":' + written + b"}")
