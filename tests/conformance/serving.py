@@ -53,7 +53,7 @@ class Served:
 @contextmanager
 def serving(database_url: str, folder: Path, **settings: str) -> Iterator[Served]:
     """`stockgate serve` on a migrated, empty database that is filled with the demo's catalogue."""
-    asyncio.run(_transact(database_url, catalog.import_catalog, load(CATALOG.read_bytes())))
+    asyncio.run(transact(database_url, catalog.import_catalog, load(CATALOG.read_bytes())))
     key, secret = issue_key(database_url), issue_webhook_secret(database_url)
     log = folder / "server.log"
     out = folder / "server.out"
@@ -83,22 +83,23 @@ def _address(process: subprocess.Popen[bytes], out: Path, log: Path) -> str:
 
 def issue_key(database_url: str) -> str:
     """A key that may do everything."""
-    return asyncio.run(_transact(database_url, access.issue_api_key, "conformance", [Scope.ADMIN])).token
+    return asyncio.run(transact(database_url, access.issue_api_key, "conformance", [Scope.ADMIN])).token
 
 
 def issue_webhook_secret(database_url: str) -> str:
     """A secret that opens the webhook routes."""
-    return asyncio.run(_transact(database_url, access.issue_webhook_secret, "conformance")).token
+    return asyncio.run(transact(database_url, access.issue_webhook_secret, "conformance")).token
 
 
 def issue_pair(database_url: str, name: str) -> tuple[str, str]:
     """A consumer pair that may read and write: its key and its secret."""
     asked = KeySettings(name, (Scope.READ, Scope.WRITE))
-    pair = asyncio.run(_transact(database_url, consumer_pairs.issue, asked, _SECRET))
+    pair = asyncio.run(transact(database_url, consumer_pairs.issue, asked, _SECRET))
     return pair.consumer_key, pair.consumer_secret
 
 
-async def _transact(database_url: str, operation: Any, *arguments: Any) -> Any:
+async def transact(database_url: str, operation: Any, *arguments: Any) -> Any:
+    """Run an operation on the database of a server."""
     database = Database(database_url)
     try:
         return await database.transact(operation, *arguments)

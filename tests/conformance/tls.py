@@ -23,22 +23,27 @@ async def tls_proxy(upstream: str, folder: Path) -> AsyncIterator[tuple[str, Pat
     authority.issue_cert("localhost").configure_cert(context)
     host, port = upstream.split(":")
 
+    connections: set[asyncio.Task[None] | None] = set()
+
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One request a connection, so that its head is the only one to be changed."""
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+        connections.add(asyncio.current_task())
+        with contextlib.closing(writer), contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             head = await reader.readuntil(b"\r\n\r\n")
             kept = re.sub(rb"(?i)\r\n(connection|x-forwarded-proto):[^\r]*", b"", head[:-4])
             above, below = await asyncio.open_connection(host, port)
             below.write(kept + b"\r\nConnection: close\r\nX-Forwarded-Proto: https\r\n\r\n")
-            sending = asyncio.create_task(_pass_on(reader, below))
-            await _pass_on(above, writer)
-            sending.cancel()
-            below.close()
-        writer.close()
+            with contextlib.closing(below):
+                sending = asyncio.create_task(_pass_on(reader, below))
+                await _pass_on(above, writer)
+                sending.cancel()
 
     server = await asyncio.start_server(forward, "127.0.0.1", 0, ssl=context)
     async with server:
         yield f"https://localhost:{server.sockets[0].getsockname()[1]}", certificate
+    for task in filter(None, connections):
+        task.cancel()
+    await asyncio.gather(*filter(None, connections), return_exceptions=True)
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -56,6 +56,9 @@ class Client(Protocol):
     name: str
     """As the ledger calls it."""
 
+    ignored: frozenset[ErrorCode]
+    """Refusals in whose place it answers well and writes nothing, as its reference does."""
+
     async def set_quantity(self, sku: str, location: str, quantity: object, extra: Extra = NOTHING) -> Answer:
         """Ask for this many units on hand; the location is named by its slug."""
 

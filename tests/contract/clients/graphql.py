@@ -19,6 +19,7 @@ class GraphqlClient:
     """Speaks to /graphql."""
 
     name = "graphql"
+    ignored: frozenset[ErrorCode] = frozenset()
 
     def __init__(self, client: httpx.AsyncClient, api_key: str) -> None:
         self._client = client

@@ -38,6 +38,8 @@ class CountingClient:
     """Of a dialect that has absolute quantities only: an adjustment is a read, and a write on the condition that
     nothing came between."""
 
+    ignored: frozenset[ErrorCode] = frozenset()
+
     def __init__(self, client: httpx.AsyncClient, api_key: str) -> None:
         self._client, self._api_key = client, api_key
         self._versions: dict[tuple[str, str], str] = {}

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import httpx
 
 from gateway.dialects.stock_api_v2.errors import RENDERED
+from storage.errors import ErrorCode
 from tests.contract.clients.client import NOTHING, Answer, Extra
 from tests.contract.clients.rest import answer_of
 
@@ -21,6 +22,7 @@ class StockApiV2Client:
     """
 
     name = "stock-api/v2"
+    ignored: frozenset[ErrorCode] = frozenset()
 
     def __init__(self, client: httpx.AsyncClient, api_key: str) -> None:
         self._client, self._auth = client, ("contract", api_key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.dialects.wc_v3.errors import RENDERED
+from storage.errors import ErrorCode
 from tests.contract.clients.client import Answer, Extra
 from tests.contract.clients.rest import CountingClient, answer_of
 
@@ -15,6 +16,7 @@ class WcV3Client(CountingClient):
     """Speaks to /products and, for variations, below it. Counts of a location travel in the field `locations`."""
 
     name = "wc/v3"
+    ignored = frozenset({ErrorCode.ITEM_HAS_VARIATIONS})
 
     async def quantity_of(self, sku: str, location: str) -> int | None:
         found = await self._find(sku)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from sqlalchemy import text, update
@@ -396,3 +397,28 @@ async def test_a_key_of_some_locations_changes_their_stock_and_nothing_else(shop
     nowhere = await key()
     for body in ({"stock_quantity": 1}, {}):
         assert (await refused(nowhere, "PUT", path, 403, json=body))["code"] == "woocommerce_rest_cannot_edit"
+
+
+async def test_what_is_asked_at_the_same_time_is_done_one_after_the_other(shop: Shop) -> None:
+    async def make(**headers: str) -> Any:
+        options = {
+            "json": {"name": "Mug"},
+            "headers": {name.replace("_", "-"): value for name, value in headers.items()},
+        }
+        return (await shop.call("POST", "/products", **options)).json()
+
+    deltas = [shop.put(f"/products/{S}", inventory_delta=-1) for _ in range(8)]
+    totals = [shop.put(f"/products/{P}", stock_quantity=number) for number in range(20, 24)]
+    fresh = [make() for _ in range(3)]
+    retried = [make(**{"Idempotency-Key": "once"}) for _ in range(3)]
+    answers = await asyncio.gather(*deltas, *totals, *fresh, *retried)
+
+    assert sorted(answer["stock_quantity"] for answer in answers[:8]) == list(range(2, 10))
+    assert (await shop.get(f"/products/{S}"))["stock_quantity"] == 2
+    assert (await shop.get(f"/products/{P}"))["stock_quantity"] in range(20, 24)
+    assert len({answer["id"] for answer in answers[15:]}) == 1
+    assert {answer["slug"] for answer in answers[12:]} == {"mug", "mug-2", "mug-3", "mug-4"}
+    sums = await rows(shop, "stock_level")
+    for level in sums:
+        entries = await rows(shop, f"ledger_entry WHERE product_id = {level['product_id']}")
+        assert sum(entry["delta"] for entry in entries) == level["on_hand"]
