@@ -16,6 +16,7 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
+    bindparam,
     case,
     func,
     literal,
@@ -84,22 +85,20 @@ def _has_tracked_variation(product_id: Any) -> Condition:
 
 
 def _status_of_stock(product_id: Any, backorders: Any) -> ColumnElement[str]:
-    """availability.availability_of() the levels of a product, in the words of its column `stock_status`."""
-    level, location = table_of(StockLevel).alias("offered"), table_of(Location).alias("offered_at")
-    units = availability.available(level.c)
-    offered = func.sum(case((units > _ZERO, units), else_=_ZERO))
-    ordered = func.max(case((func.coalesce(level.c.backorders, backorders) != _NO, _ONE), else_=_ZERO))
-    return (
-        select(case((offered > _ZERO, _INSTOCK), (ordered == _ONE, _ONBACKORDER), else_=_OUTOFSTOCK))
-        .select_from(level.join(location, location.c.id == level.c.location_id))
-        .where(
-            level.c.product_id == product_id,
-            not_(level.c.disabled),
-            location.c.active,
-            location.c.archived_at.is_(None),
-        )
-        .correlate_except(level, location)
-        .scalar_subquery()
+    """availability.availability_of() the levels of a product, in the words of its column `stock_status`.
+
+    Something is offered when some level offers something: mostly the first that is looked at.
+    """
+    level = table_of(StockLevel).alias("offered")
+    is_offered = and_(
+        level.c.product_id == product_id, not_(level.c.disabled), availability.is_open(level.c.location_id)
+    )
+    offered = select(_ONE).where(is_offered, availability.available(level.c) > _ZERO)
+    ordered = select(_ONE).where(is_offered, func.coalesce(level.c.backorders, backorders) != _NO)
+    return case(
+        (offered.correlate_except(level).exists(), _INSTOCK),
+        (ordered.correlate_except(level).exists(), _ONBACKORDER),
+        else_=_OUTOFSTOCK,
     )
 
 
@@ -134,6 +133,10 @@ def is_low(product: Any, parent: Any) -> Condition:
     return and_(is_own, on_hand(product, parent) <= availability.threshold(product))
 
 
+NOW: Final = bindparam("now", type_=Timestamp())
+"""To be given with a statement: what things cost depends on it."""
+
+
 class _Priced(NamedTuple):
     """A row for storage.prices: without the prices of a location."""
 
@@ -149,37 +152,37 @@ class _Priced(NamedTuple):
         return cls(product.regular_price, product.sale_price, product.sale_starts_at, product.sale_ends_at)
 
 
-def price(product: Any, now: datetime) -> ColumnElement[Any]:
+def price(product: Any) -> ColumnElement[Any]:
     """What it costs now; of a variable product the least that one of its variations does."""
-    child, at = table_of(Product).alias("priced_variation"), literal(now, Timestamp())
-    least = select(func.min(prices.current(_Priced.of(child.c), at), type_=child.c.regular_price.type))
+    child = table_of(Product).alias("priced_variation")
+    least = select(func.min(prices.current(_Priced.of(child.c), NOW), type_=child.c.regular_price.type))
     of_variations = least.where(child.c.parent_id == product.id, child.c.status.in_(_LISTED)).correlate_except(child)
     return case(
-        (product.type == _VARIABLE, of_variations.scalar_subquery()), else_=prices.current(_Priced.of(product), at)
+        (product.type == _VARIABLE, of_variations.scalar_subquery()), else_=prices.current(_Priced.of(product), NOW)
     )
 
 
-def price_is(product: Any, now: datetime, least: Any, most: Any) -> Condition:
+def price_is(product: Any, least: Any, most: Any) -> Condition:
     """What costs from `least` to `most` now; a variable product by any of its variations."""
-    child, at = table_of(Product).alias("priced_variation"), literal(now, Timestamp())
+    child = table_of(Product).alias("priced_variation")
     of_variation = select(_ONE).where(
         child.c.parent_id == product.id,
         child.c.status.in_(_LISTED),
-        _between(prices.current(_Priced.of(child.c), at), least, most),
+        _between(prices.current(_Priced.of(child.c), NOW), least, most),
     )
-    own = _between(prices.current(_Priced.of(product), at), least, most)
+    own = _between(prices.current(_Priced.of(product), NOW), least, most)
     is_variable = product.type == _VARIABLE
     return or_(and_(not_(is_variable), own), and_(is_variable, of_variation.correlate_except(child).exists()))
 
 
-def on_sale(product: Any, now: datetime) -> Condition:
+def on_sale(product: Any) -> Condition:
     """What costs less than usual now; a variable product when one of its variations does."""
-    child, at = table_of(Product).alias("reduced_variation"), literal(now, Timestamp())
+    child = table_of(Product).alias("reduced_variation")
     of_variation = select(_ONE).where(
-        child.c.parent_id == product.id, child.c.status.in_(_LISTED), prices.on_sale(_Priced.of(child.c), at)
+        child.c.parent_id == product.id, child.c.status.in_(_LISTED), prices.on_sale(_Priced.of(child.c), NOW)
     )
     is_variable = product.type == _VARIABLE
-    own = prices.on_sale(_Priced.of(product), at)
+    own = prices.on_sale(_Priced.of(product), NOW)
     return or_(and_(not_(is_variable), own), and_(is_variable, of_variation.correlate_except(child).exists()))
 
 

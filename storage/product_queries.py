@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -50,7 +49,7 @@ class Kept(NamedTuple):
     """That a scalar which a dialect keeps is one of these texts. Booleans are 1 and 0; `default` is what is absent."""
 
     path: Path
-    values: Collection[str]
+    values: tuple[str, ...]
     default: str = ""
 
 
@@ -58,7 +57,7 @@ class KeptIds(NamedTuple):
     """That a list of objects which a dialect keeps has one with one of these ids."""
 
     path: Path
-    ids: Collection[int]
+    ids: tuple[int, ...]
 
 
 class Range(NamedTuple):
@@ -73,26 +72,27 @@ WHENEVER: Final = Range()
 
 @dataclass(frozen=True, slots=True)
 class ProductQuery:
-    """Which products. None leaves everything in, and so does what is empty, but for `ids` and `parent_ids`.
+    """Which products; hashable, because statements are remembered by it.
 
-    Without `statuses` it is all but the trash. Each of the `words` must be in the name, or whatever else is named in
-    `words_in`: `sku`, `gtin`, or a path to a text that a dialect keeps. `attributes` are names with values; it must
-    have all of them. What was deleted for good is never found.
+    None leaves everything in, and so does what is empty, but for `ids` and `parent_ids`. Without `statuses` it is all
+    but the trash. Each of the `words` must be in the name, or whatever else is named in `words_in`: `sku`, `gtin`, or a
+    path to a text that a dialect keeps. `attributes` are names with values; it must have all of them. What was deleted
+    for good is never found.
     """
 
     rows: Rows = Rows.PRODUCTS
-    ids: Sequence[int] | None = None
-    excluded_ids: Collection[int] = ()
-    parent_ids: Collection[int] | None = None
-    excluded_parent_ids: Collection[int] = ()
-    statuses: Collection[str] | None = None
-    excluded_statuses: Collection[str] = ()
-    types: Collection[str] | None = None
-    excluded_types: Collection[str] = ()
-    skus: Sequence[str] | None = None
-    gtins: Sequence[str] | None = None
-    words: Sequence[str] = ()
-    words_in: Sequence[str | Path] = ("name",)
+    ids: tuple[int, ...] | None = None
+    excluded_ids: tuple[int, ...] = ()
+    parent_ids: tuple[int, ...] | None = None
+    excluded_parent_ids: tuple[int, ...] = ()
+    statuses: tuple[str, ...] | None = None
+    excluded_statuses: tuple[str, ...] = ()
+    types: tuple[str, ...] | None = None
+    excluded_types: tuple[str, ...] = ()
+    skus: tuple[str, ...] | None = None
+    gtins: tuple[str, ...] | None = None
+    words: tuple[str, ...] = ()
+    words_in: tuple[str | Path, ...] = ("name",)
     created: Range = WHENEVER
     modified: Range = WHENEVER
     on_sale: bool | None = None
@@ -103,8 +103,8 @@ class ProductQuery:
     stock_min: int | None = None
     stock_max: int | None = None
     low_stock: bool = False
-    attributes: Sequence[tuple[str, str]] = ()
-    kept: Sequence[Kept | KeptIds] = ()
+    attributes: tuple[tuple[str, str], ...] = ()
+    kept: tuple[Kept | KeptIds, ...] = ()
     order: Order = field(default_factory=Order)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
 import orjson
@@ -44,11 +45,13 @@ N = TypeVar("N", int, Decimal)
 
 async def find(session: AsyncSession, wanted: ProductQuery, *, offset: int, limit: int) -> tuple[int, list[int]]:
     """How many products there are in all, and the ids of these of them. One statement."""
+    now = datetime.now(UTC)
     if wanted.order.by is OrderBy.ASKED and wanted.ids is not None:
         asked = {id_: n for n, id_ in enumerate(dict.fromkeys(wanted.ids))}
-        found = (await session.execute(_Search(wanted, datetime.now(UTC)).found)).scalars().all()
+        found = (await session.execute(_Search(wanted).found, {"now": now})).scalars().all()
         return len(found), sorted(found, key=asked.__getitem__)[offset : offset + limit]
-    total, ids = (await session.execute(_statement(wanted, min(offset, ID_MAX), limit))).one()
+    window = {"now": now, "offset": min(offset, ID_MAX), "limit": limit}
+    total, ids = (await session.execute(_statement(wanted), window)).one()
     return total, orjson.loads(ids)
 
 
@@ -76,45 +79,68 @@ class StockTotal(NamedTuple):
 
 async def stock_totals(session: AsyncSession, wanted: ProductQuery) -> dict[str, StockTotal]:
     """The products that answer a question, counted by stock status. One statement, which sees each once."""
-    row = _Search(wanted, datetime.now(UTC), with_stock=True).found.subquery("counted")
+    row = _Search(wanted, with_stock=True).found.subquery("counted")
     low = func.sum(case((row.c.is_low, 1), else_=0))
     counted = select(row.c.stock_status, func.count(), low.cast(BigInteger)).group_by(row.c.stock_status)
-    return {status: StockTotal(*totals) for status, *totals in (await session.execute(counted)).all()}
+    return {
+        status: StockTotal(*totals)
+        for status, *totals in (await session.execute(counted, {"now": datetime.now(UTC)})).all()
+    }
 
 
-def _statement(wanted: ProductQuery, offset: int, limit: int) -> Select[Any]:
-    search = _Search(wanted, datetime.now(UTC))
-    # What takes long to find is found once; the rest is counted by itself, so that an index has the page in its order
-    found: FromClause = search.found.cte("found") if search.is_costly else search.found.subquery("found")
-    keys = [found.c.position, found.c.id]
-    page = select(found.c.id).order_by(*(key.desc() if search.descending else key.asc() for key in keys))
-    page_ = page.offset(offset).limit(limit).subquery("page")
-    counted: FromClause = found if search.is_costly else search.uncosted.subquery("counted")
-    total = select(func.count()).select_from(counted).scalar_subquery()
-    return select(total, select(text_of(json_numbers(page_.c.id))).scalar_subquery())
+@lru_cache(maxsize=256)  # to build one takes as long as to run it
+def _statement(wanted: ProductQuery) -> Select[Any]:
+    search = _Search(wanted)
+    if search.is_costly:  # what takes long to find is found once
+        found = search.found.cte("found")
+        total = select(func.count()).select_from(found)
+        page = select(found.c.id).order_by(*search.sorted(found.c.position, found.c.id))
+    else:  # what does not is counted by itself, so that an index has the page in its order
+        total = search.select(func.count())
+        page = search.select(_ITEM.c.id).order_by(*search.sorted(search.position, _ITEM.c.id))
+    page_ = (
+        page.offset(bindparam("offset", type_=BigInteger()))
+        .limit(bindparam("limit", type_=BigInteger()))
+        .subquery("page")
+    )
+    return select(total.scalar_subquery(), select(text_of(json_numbers(page_.c.id))).scalar_subquery())
+
+
+_ITEM: Final = table_of(Product).alias("item")
+_PARENT: Final = table_of(Product).alias("item_parent")
 
 
 class _Search:
     """A question as SQL. It is costly when it needs more than the row of each product."""
 
-    def __init__(self, wanted: ProductQuery, now: datetime, *, with_stock: bool = False) -> None:
-        self.wanted, self.now = wanted, now
-        self.row = table_of(Product).alias("item")
-        self.parent = table_of(Product).alias("item_parent")
+    def __init__(self, wanted: ProductQuery, *, with_stock: bool = False) -> None:
+        self.wanted = wanted
+        self.row, self.parent = _ITEM, _PARENT
         self.is_costly = False
-        self.descending = wanted.order.descending
         self._joined = False
-        conditions, columns = list(self._conditions()), [self._position().label("position")]
+        self._where, self.position = list(self._conditions()), self._position()
+        self._columns = [self.position.label("position")]
         if with_stock:
-            columns += [
+            self._columns += [
                 self._derived(product_conditions.stock_status).label("stock_status"),
                 self._derived(product_conditions.is_low).label("is_low"),
             ]
+
+    @property
+    def found(self) -> Select[Any]:
+        """Ids, each with what they are sorted by."""
+        return self.select(self.row.c.id, *self._columns)
+
+    def select(self, *columns: ColumnElement[Any]) -> Select[Any]:
+        """Something of each row that answers."""
         source: FromClause = self.row
         if self._joined:
             source = self.row.outerjoin(self.parent, self.parent.c.id == self.row.c.parent_id)
-        self.uncosted = select(self.row.c.id).select_from(source).where(*conditions)
-        self.found = self.uncosted.add_columns(*columns)
+        return select(*columns).select_from(source).where(*self._where)
+
+    def sorted(self, *keys: Any) -> list[Any]:
+        """These columns in the direction of the order."""
+        return [key.desc() if self.wanted.order.descending else key.asc() for key in keys]
 
     def _derived(self, value: Callable[[Any, Any], ColumnElement[Any]]) -> ColumnElement[Any]:
         """What follows from a row and its parent's."""
@@ -195,12 +221,12 @@ class _Search:
         row, wanted = self.row.c, self.wanted
         least, most = _bounded(wanted.price_min, _PRICES), _bounded(wanted.price_max, _PRICES)
         if least is not None or most is not None:
-            yield self._derived(lambda row, _: product_conditions.price_is(row, self.now, least, most))
+            yield self._derived(lambda row, _: product_conditions.price_is(row, least, most))
         if wanted.has_price is not None:
             has = row.regular_price.is_not(None)
             yield has if wanted.has_price else not_(has)
         if wanted.on_sale is not None:
-            reduced = self._derived(lambda row, _: product_conditions.on_sale(row, self.now))
+            reduced = self._derived(lambda row, _: product_conditions.on_sale(row))
             yield reduced if wanted.on_sale else not_(reduced)
         if wanted.stock_status is not None:
             yield self._derived(product_conditions.stock_status) == literal(wanted.stock_status, Text())
@@ -236,7 +262,7 @@ class _Search:
                 return row.sku_key
             case OrderBy.PRICE:
                 return func.coalesce(
-                    self._derived(lambda row, _: product_conditions.price(row, self.now)), literal(_NOTHING, Price())
+                    self._derived(lambda row, _: product_conditions.price(row)), literal(_NOTHING, Price())
                 )
             case OrderBy.STOCK_STATUS:
                 return self._derived(product_conditions.stock_status)

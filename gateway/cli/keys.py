@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gateway.cli import key_listing
 from gateway.cli.database import with_database
 from gateway.cli.failures import CommandError
 
@@ -21,11 +22,7 @@ if TYPE_CHECKING:  # imported when a command runs, so that --help is quick
     from storage.access import Issued, Visibility
     from storage.consumer_pairs import IssuedPair
     from storage.key_settings import KeySettings
-    from storage.tables import ApiKey
 
-_HEADINGS = (
-    "ID", "BEGINS", "NAME", "SCOPES", "LOCATIONS", "SEES", "ORIGINS", "COST/MIN", "LAST USED", "STATE",
-)  # fmt: skip
 _OPTIONS = {
     "name": "--name",
     "scopes": "--scope",
@@ -154,9 +151,9 @@ def list_keys(*, as_json: Annotated[bool, typer.Option("--json", help="Print a J
 
     keys = with_database(lambda database: database.read(access.list_api_keys))
     if as_json:
-        typer.echo(json.dumps([_object(key) for key in keys], ensure_ascii=False, indent=2))
+        typer.echo(json.dumps([key_listing.as_object(key) for key in keys], ensure_ascii=False, indent=2))
         return
-    rows = [(*_HEADINGS,), *map(_row, keys)]
+    rows = [(*key_listing.HEADINGS,), *map(key_listing.row, keys)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -305,44 +302,3 @@ async def _location_ids(session: AsyncSession, slugs: Sequence[str]) -> tuple[in
     if unknown := [slug for slug, key in asked.items() if key not in found]:
         raise CommandError(*(f"There is no location {slug!r}." for slug in unknown))
     return tuple(sorted({found[key].id for key in asked.values()}))
-
-
-def _row(key: ApiKey) -> tuple[str, ...]:
-    places = "all" if key.location_ids is None else ", ".join(map(str, key.location_ids))
-    return (
-        str(key.id),
-        key.hint if key.secret_hash else f"{key.hint}…",
-        key.name,
-        ", ".join(key.scopes),
-        places,
-        key.visibility if key.cap is None else f"{key.visibility}:{key.cap}",
-        "any" if key.origins is None else ", ".join(key.origins),
-        "server's" if key.cost_per_minute is None else str(key.cost_per_minute),
-        _minute(key.last_used_at),
-        _state(key),
-    )
-
-
-def _object(key: ApiKey) -> dict[str, Any]:
-    """A key as JSON, with the names of its columns."""
-    times = ("created_at", "expires_at", "revoked_at", "last_used_at")
-    plain = ("id", "name", "hint", "scopes", "location_ids", "visibility", "cap", "origins", "cost_per_minute")
-    told = {name: getattr(key, name) for name in times}
-    kind = {"kind": "consumer pair" if key.secret_hash else "token"}
-    return (
-        {name: getattr(key, name) for name in plain}
-        | kind
-        | {name: time and time.astimezone(UTC).isoformat() for name, time in told.items()}
-    )
-
-
-def _state(key: ApiKey) -> str:
-    if key.revoked_at:
-        return f"revoked {_minute(key.revoked_at)}"
-    if key.expires_at:
-        return f"{'expired' if key.expires_at <= datetime.now(UTC) else 'until'} {_minute(key.expires_at)}"
-    return "valid"
-
-
-def _minute(when: Any) -> str:
-    return f"{when:%Y-%m-%d %H:%M}" if when else "never"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -58,18 +59,21 @@ ANSWERED: Final = (
 
 def mounts(dialect: Dialect) -> list[Mount]:
     """Below its prefixes the dialect answers for everything: an unknown path, a bad key and a bug wear its envelope."""
-    return [
-        Mount(
-            prefix,
-            routes=dialect.routes,
-            middleware=[
-                Middleware(BudgetHeaders),
-                *([Middleware(CrossOrigin)] if dialect.cors else []),
-                Middleware(ExceptionMiddleware, handlers=dialect.handlers),  # it answers for all below
-                *dialect.middleware,
-                Middleware(AuthenticationMiddleware, backend=dialect.credentials),
-                Middleware(Admission),
-            ],
-        )
-        for prefix in dialect.prefixes
-    ]
+    return [_mount(prefix, dialect) for prefix in dialect.prefixes]
+
+
+def _mount(prefix: str, dialect: Dialect) -> Mount:
+    mount = Mount(
+        prefix,
+        routes=dialect.routes,
+        middleware=[
+            Middleware(BudgetHeaders),
+            *([Middleware(CrossOrigin)] if dialect.cors else []),
+            Middleware(ExceptionMiddleware, handlers=dialect.handlers),  # it answers for all below
+            *dialect.middleware,
+            Middleware(AuthenticationMiddleware, backend=dialect.credentials),
+            Middleware(Admission),
+        ],
+    )
+    mount.path_regex = re.compile(mount.path_regex.pattern, re.DOTALL)  # a path with a line break is below it, too
+    return mount

@@ -43,7 +43,7 @@ class Operation:
     """One method of one path, which is written as below the dialect's first prefix: `/products/{id}`.
 
     `headers` are those of REQUEST_HEADERS that it understands. `security` names the schemes that open it; None
-    is any of the dialect's, () that nobody is asked. `errors` are the dialect's errors that it may give; None are all.
+    is any of the dialect's, () that nobody is asked.
     """
 
     method: str
@@ -56,13 +56,12 @@ class Operation:
     body: Model = None
     body_required: bool = True
     security: Sequence[str] | None = None
-    errors: Sequence[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
     """What is said of a dialect. `errors` are what any of its operations may be answered with instead, by status: 413
-    only those with a body, 401 not those that ask nobody who they are."""
+    only those with a body. 401 may be told to whoever sends wrong credentials, also where none are needed."""
 
     title: str
     description: str

@@ -85,9 +85,9 @@ def _operation(part: Part, operation: Operation, schemas: Schemas) -> dict[str, 
 def _responses(part: Part, operation: Operation, schemas: Schemas) -> dict[str, Any]:
     """Its own answers, and those of the part's errors that it may give."""
     described = part.described
-    left_out = {*operation.answers, *([401] if operation.security == () else []), *([] if operation.body else [413])}
-    given = described.errors if operation.errors is None else operation.errors
-    shared = {status: {"$ref": f"#/components/responses/{_error(part, status)}"} for status in {*given} - left_out}
+    left_out = {*operation.answers, *([] if operation.body else [413])}
+    given = {*described.errors} - left_out
+    shared = {status: {"$ref": f"#/components/responses/{_error(part, status)}"} for status in given}
     own = {status: _answer(answer, described, schemas) for status, answer in operation.answers.items()}
     return {str(status): told for status, told in sorted({**shared, **own}.items())}
 

@@ -19,7 +19,6 @@ from tests import conforming
 PAGES: Final = ("/console", "/docs")  # for people: they are no part of the API
 REFUSING: Final = {"_other_method", "_options"}  # what answers every other method, and preflights
 ALIASES: Final = {prefix for dialect in DIALECTS for prefix in dialect.prefixes[1:]}
-TO_BE_DESCRIBED: Final = {dialect.prefixes[0] for dialect in DIALECTS if dialect.described is None}
 sqlite_only = pytest.mark.parametrize("template_url", ["sqlite"], indirect=True)
 
 
@@ -41,7 +40,7 @@ def mounted(routes: Any, prefix: str = "") -> Iterator[str]:
     """Every method of every path that is served. HEAD goes without saying."""
     for route in routes:
         path = prefix + re.sub(r"\{(\w+):\w+\}", r"{\1}", getattr(route, "path", ""))
-        if isinstance(route, Mount) and path not in ALIASES | TO_BE_DESCRIBED:
+        if isinstance(route, Mount) and path not in ALIASES:
             yield from mounted(route.routes, path)
         elif _is_served(route) and not path.startswith(PAGES):
             yield from (f"{method} {path.rstrip('/') or '/'}" for method in (route.methods or set()) - {"HEAD"})

@@ -243,29 +243,107 @@ def _costs(view: ProductView, views: dict[int, ProductView], least: Decimal, mos
 
 Holds = Callable[[ProductView, dict[int, ProductView]], bool]
 ALL = Rows.ALL
-IN_CATEGORY = KeptIds(("wc/v3", "categories"), [3, 2**70])
+IN_CATEGORY = KeptIds(("wc/v3", "categories"), (3, 2**70))
 ANY_NAME = ("name", "sku", "gtin", ("wc/v3", "description"))
 QUESTIONS: Sequence[tuple[ProductQuery, Holds]] = [
     (ProductQuery(), lambda view, _: view.parent_id is None),
     (ProductQuery(rows=Rows.VARIATIONS), lambda view, _: view.parent_id is not None),
-    (ProductQuery(rows=ALL, ids=[1, 50, 2**70, 60]), lambda view, _: view.id in {1, 50}),
-    (ProductQuery(rows=ALL, excluded_ids=[1, 50]), lambda view, _: view.id not in {1, 50}),
-    (ProductQuery(rows=ALL, parent_ids=[30, 31]), lambda view, _: view.parent_id in {30, 31}),
-    (ProductQuery(rows=ALL, excluded_parent_ids=[30, 31]), lambda view, _: view.parent_id not in {30, 31}),
-    (ProductQuery(rows=ALL, statuses=["draft", "private"]), lambda view, _: view.status in {"draft", "private"}),
-    (ProductQuery(rows=ALL, excluded_statuses=["draft"]), lambda view, _: view.status != "draft"),
-    (ProductQuery(types=["external"]), lambda view, _: view.type == "external"),
-    (ProductQuery(rows=ALL, excluded_types=["simple"]), lambda view, _: view.type != "simple"),
-    (ProductQuery(rows=ALL, skus=["sku-7", "SKU-70", "", "\0"], statuses=STATUSES), lambda view, _: view.id in {7, 70}),
-    (ProductQuery(rows=ALL, gtins=["00000005", "x"], statuses=STATUSES), lambda view, _: view.id == 5),
-    (ProductQuery(rows=ALL, words=["MUG", "3"]), lambda view, _: "mug" in view.name.lower() and "3" in view.name),
-    (ProductQuery(rows=ALL, words=["%"]), lambda *_: False),
-    (ProductQuery(rows=ALL, words=["ö"]), lambda view, _: "Ö" in view.name),
     (
-        ProductQuery(rows=ALL, words=["nder"], words_in=ANY_NAME),
+        ProductQuery(
+            rows=ALL,
+            ids=(
+                1,
+                50,
+                2**70,
+                60,
+            ),
+        ),
+        lambda view, _: view.id in {1, 50},
+    ),
+    (
+        ProductQuery(
+            rows=ALL,
+            excluded_ids=(
+                1,
+                50,
+            ),
+        ),
+        lambda view, _: view.id not in {1, 50},
+    ),
+    (
+        ProductQuery(
+            rows=ALL,
+            parent_ids=(
+                30,
+                31,
+            ),
+        ),
+        lambda view, _: view.parent_id in {30, 31},
+    ),
+    (
+        ProductQuery(
+            rows=ALL,
+            excluded_parent_ids=(
+                30,
+                31,
+            ),
+        ),
+        lambda view, _: view.parent_id not in {30, 31},
+    ),
+    (
+        ProductQuery(
+            rows=ALL,
+            statuses=(
+                "draft",
+                "private",
+            ),
+        ),
+        lambda view, _: view.status in {"draft", "private"},
+    ),
+    (ProductQuery(rows=ALL, excluded_statuses=("draft",)), lambda view, _: view.status != "draft"),
+    (ProductQuery(types=("external",)), lambda view, _: view.type == "external"),
+    (ProductQuery(rows=ALL, excluded_types=("simple",)), lambda view, _: view.type != "simple"),
+    (
+        ProductQuery(
+            rows=ALL,
+            skus=(
+                "sku-7",
+                "SKU-70",
+                "",
+                "\0",
+            ),
+            statuses=STATUSES,
+        ),
+        lambda view, _: view.id in {7, 70},
+    ),
+    (
+        ProductQuery(
+            rows=ALL,
+            gtins=(
+                "00000005",
+                "x",
+            ),
+            statuses=STATUSES,
+        ),
+        lambda view, _: view.id == 5,
+    ),
+    (
+        ProductQuery(
+            rows=ALL,
+            words=(
+                "MUG",
+                "3",
+            ),
+        ),
+        lambda view, _: "mug" in view.name.lower() and "3" in view.name,
+    ),
+    (ProductQuery(rows=ALL, words=("%",)), lambda *_: False),
+    (ProductQuery(rows=ALL, words=("ö",)), lambda view, _: "Ö" in view.name),
+    (
+        ProductQuery(rows=ALL, words=("nder",), words_in=ANY_NAME),
         lambda view, _: "nder" in _kept(view).get("description", ""),
     ),
-    (ProductQuery(rows=ALL, words=["sku-1"], words_in=ANY_NAME), lambda view, _: str(view.sku).startswith("SKU-1")),
+    (ProductQuery(rows=ALL, words=("sku-1",), words_in=ANY_NAME), lambda view, _: str(view.sku).startswith("SKU-1")),
     (
         ProductQuery(rows=ALL, created=Range(after(_moment(30)), _moment(60))),
         lambda view, _: _moment(30) < view.created_at.replace(microsecond=0) < _moment(60),
@@ -292,22 +370,22 @@ QUESTIONS: Sequence[tuple[ProductQuery, Holds]] = [
     (ProductQuery(rows=ALL, stock_max=-(10**40)), lambda *_: False),
     (ProductQuery(rows=ALL, low_stock=True), lambda view, _: _low(view)),
     (
-        ProductQuery(rows=ALL, kept=[Kept(("wc/v3", "featured"), ["1"], "0")]),
+        ProductQuery(rows=ALL, kept=(Kept(("wc/v3", "featured"), ("1",), "0"),)),
         lambda view, _: _kept(view).get("featured", False),
     ),
     (
-        ProductQuery(rows=ALL, kept=[Kept(("wc/v3", "featured"), ["0"], "0")]),
+        ProductQuery(rows=ALL, kept=(Kept(("wc/v3", "featured"), ("0",), "0"),)),
         lambda view, _: not _kept(view).get("featured", False),
     ),
     (
-        ProductQuery(rows=ALL, kept=[IN_CATEGORY]),
+        ProductQuery(rows=ALL, kept=(IN_CATEGORY,)),
         lambda view, _: any(each == {"id": 3} for each in _kept(view).get("categories", ())),
     ),
 ]
 
 
 async def test_a_question_finds_the_products_of_which_the_view_says_so(shop: Database) -> None:
-    everything = await _found(shop, ProductQuery(rows=ALL, statuses={*STATUSES}))
+    everything = await _found(shop, ProductQuery(rows=ALL, statuses=STATUSES))
     views = {view.id: view for view in everything}
     assert len(views) == LAST - 3  # three are deleted for good
     some = 0
@@ -358,7 +436,7 @@ async def test_every_order_is_total_and_pages_cut_it(shop: Database) -> None:
         whole = await _found(shop, wanted)
         total, some = await shop.read(product_views.page, wanted, offset=3, limit=4)
         assert (total, [view.id for view in some]) == (len(whole), [view.id for view in whole[3:7]])
-    wanted = ProductQuery(rows=ALL, ids=[50, 1, 47, 1, 2, 999], order=Order(OrderBy.ASKED))
+    wanted = ProductQuery(rows=ALL, ids=(50, 1, 47, 1, 2, 999), order=Order(OrderBy.ASKED))
     here = {view.id for view in everything}
     assert [view.id for view in await _found(shop, wanted)] == [n for n in (50, 1, 47, 2) if n in here]
     assert await shop.read(product_views.page, ProductQuery(), offset=10**30, limit=5) == (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 from urllib.parse import unquote
@@ -116,16 +116,24 @@ Switch = Annotated[
 ]
 
 
-def _without_defaults(schema: dict[str, Any]) -> None:
-    """In what is published: the default of a field that is not there is no value that a client could send."""
-    for field in schema["properties"].values():
-        field.pop("default", None)
+def _one_of(*names: str) -> Callable[[dict[str, Any]], None]:
+    """What is published says of a body: it has at least one of these fields, and none has a default.
+
+    That of a field that is not there is no value that a client could send.
+    """
+
+    def say(schema: dict[str, Any]) -> None:
+        schema["anyOf"] = [{"required": [name]} for name in names or schema["properties"]]
+        for field in schema["properties"].values():
+            field.pop("default", None)
+
+    return say
 
 
 class Warehouse(BaseModel):
     """The stock of one location, named by its id or else by its name."""
 
-    model_config = ConfigDict(frozen=True, json_schema_extra=_without_defaults)
+    model_config = ConfigDict(frozen=True, json_schema_extra=_one_of("id", "name"))
 
     id: Annotated[int | None, PlainValidator(_id), WithJsonSchema({"type": "integer"})] = None
     name: Annotated[str | None, PlainValidator(_name), WithJsonSchema({"type": "string"})] = None
@@ -143,10 +151,10 @@ class Warehouse(BaseModel):
 class InventoryPatch(BaseModel):
     """What shall change. A field that is not there stays as it is."""
 
-    model_config = ConfigDict(frozen=True, json_schema_extra=_without_defaults)
+    model_config = ConfigDict(frozen=True, json_schema_extra=_one_of())
 
     stock: Stock = Field(None, description="Units in stock, or how many more; with one location only.")
-    warehouses: Annotated[Sequence[Warehouse], Field(max_length=1000)] = Field(
+    warehouses: Annotated[Sequence[Warehouse], Field(min_length=1, max_length=1000)] = Field(
         (), description="Units in stock at locations, or how many more there; those not named stay as they are."
     )
     inventory_enabled: Switch = Field(None, description="Whether stock is tracked.")
@@ -161,7 +169,7 @@ class InventoryPatch(BaseModel):
         if not isinstance(body, dict):
             raise FailedError(400, "invalid_json", "The request body must be a JSON object.")
         patch = cls.model_validate(body)
-        if not patch.model_fields_set or (patch.model_fields_set == {"warehouses"} and not patch.warehouses):
+        if not patch.model_fields_set:
             message = f"There is nothing to change. What can be changed is {', '.join(cls.model_fields)}."
             raise FailedError(400, "nothing_to_change", message)
         return patch

@@ -1,5 +1,6 @@
 """WooCommerce's REST API, the part about stock and prices. The contract as we serve it is in README.md."""
 
+from dataclasses import replace
 from typing import Final
 
 from starlette.middleware import Middleware
@@ -10,8 +11,10 @@ from gateway.dialects.wc_v3 import write_routes as writing
 from gateway.dialects.wc_v3.credentials import Credentials
 from gateway.dialects.wc_v3.described import describe
 from gateway.dialects.wc_v3.errors import HANDLERS
+from gateway.dialects.wc_v3.schemas import SCHEMAS
 from gateway.dialects.wc_v3.signed_forms import SignedForms
 from gateway.dialects.wordpress import Namespace, Resource, routes
+from gateway.dialects.wordpress.conventions import EveryOrigin
 from gateway.dialects.wordpress.resources import editable
 
 NAME: Final = "wc/v3"
@@ -24,6 +27,7 @@ _PRODUCTS: Final = [
         "/products/{id}", {"GET": reads.PRODUCT, **editable(writing.UPDATE_PRODUCT), "DELETE": writing.DELETE_PRODUCT}
     ),
     Resource("/products/{product_id}/variations", {"GET": reads.VARIATIONS, "POST": writing.CREATE_VARIATION}),
+    Resource("/products/{product_id}/variations/generate", {"POST": writing.GENERATE}),
     Resource("/products/{product_id}/variations/batch", editable(writing.BATCH)),
     Resource(
         "/products/{product_id}/variations/{id}",
@@ -31,15 +35,12 @@ _PRODUCTS: Final = [
     ),
     *reads.RESOURCES,
 ]
-_SITE: Final = (  # after what is asked most: paths are tried in order
-    site_data,
-    site_lists,
-    site_reports,
-    site_settings,
-    site_status,
-)
+_SITE: Final = (site_data, site_lists, site_reports, site_settings, site_status)
 
-NAMESPACE: Final = Namespace("wc/v3", [*_PRODUCTS, *(resource for part in _SITE for resource in part.RESOURCES)])
+_RESOURCES: Final = [*_PRODUCTS, *(resource for part in _SITE for resource in part.RESOURCES)]
+"""Products first: paths are tried in order."""
+
+NAMESPACE: Final = Namespace("wc/v3", [replace(each, schema=SCHEMAS.get(each.path)) for each in _RESOURCES])
 ANALYTICS_NAMESPACE: Final = Namespace("wc-analytics", analytics.RESOURCES)
 
 
@@ -52,7 +53,7 @@ def _dialect(namespace: Namespace) -> Dialect:
         HANDLERS,
         cors=False,
         described=describe(namespace),
-        middleware=[Middleware(SignedForms)],
+        middleware=[Middleware(EveryOrigin), Middleware(SignedForms)],
     )
 
 

@@ -16,7 +16,7 @@ from storage.availability import threshold_of
 from storage.product_queries import Order, OrderBy, ProductQuery, Rows
 from storage.product_views import ProductView
 
-_PUBLISHED: Final = frozenset({"publish"})
+_PUBLISHED: Final = ("publish",)
 _ORDERS: Final[Mapping[str, Order]] = {
     "stock_status": Order(OrderBy.STOCK_STATUS),
     "stock_quantity": Order(OrderBy.STOCK_QUANTITY),
@@ -47,9 +47,9 @@ async def list_stock(request: RestRequest) -> Answer:
     is_low = kind == "lowstock"
     wanted = ProductQuery(
         rows=Rows.ALL,
-        ids=args.get("include") or None,
-        excluded_ids=args.get("exclude", ()),
-        parent_ids=args.get("parent") or None,
+        ids=tuple(args.get("include", ())) or None,
+        excluded_ids=tuple(args.get("exclude", ())),
+        parent_ids=tuple(args.get("parent", ())) or None,
         statuses=_PUBLISHED,
         created=product_list.range_of(request, "after", "before"),
         stock_status="instock" if is_low else None if kind == "all" else kind,
@@ -109,7 +109,7 @@ async def count_low(request: RestRequest) -> Answer:
 
 def _low(request: RestRequest) -> ProductQuery:
     order = Order(OrderBy.STOCK_QUANTITY, descending=False)
-    return ProductQuery(rows=Rows.ALL, statuses={request.args["status"]}, low_stock=True, order=order)
+    return ProductQuery(rows=Rows.ALL, statuses=(request.args["status"],), low_stock=True, order=order)
 
 
 def _low_row(view: ProductView) -> LowStock:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -36,6 +37,7 @@ class Reader:
     zone: ZoneInfo
     is_variation: bool = False
     stock_only: bool = False
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def single(self, args: Mapping[str, Any], id_: int | None = None) -> ProductBody:
         """The body of a single route, whose parameters were checked. Raises RestError."""
@@ -81,6 +83,7 @@ class Reader:
             id_,
             self.is_variation,
             stock_only=self.stock_only,
+            now=self.now,
         )
 
     def _exists(self) -> RestError:

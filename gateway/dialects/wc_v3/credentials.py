@@ -66,7 +66,7 @@ async def _consumer(conn: HTTPConnection, query: Parameters) -> Principal | None
     pair = oauth.scalar(query, "consumer_key"), oauth.scalar(query, "consumer_secret")
     if not all(pair):
         pair = basic_credentials(conn) or ("", "")
-    consumer = await _authenticator(conn).consumer(pair[0].strip())
+    consumer = await _authenticator(conn).consumer(pair[0].strip()) if all(pair) else None
     if consumer is None:
         return None
     if not consumer.pair.has_secret(pair[1]):

@@ -16,6 +16,7 @@ COLUMNS: Final = {
     "date_on_sale_from": "sale_starts_at",
     "date_on_sale_to": "sale_ends_at",
 }
+FIELDS: Final = frozenset({*COLUMNS, *(f"{name}_gmt" for name in COLUMNS)})
 _DATE: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
     r"(?:[Tt ]([0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?:\.[0-9]+)?([Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NotRequired
+from typing import Annotated, Any, Final, NotRequired
 
+from pydantic import Field
 from typing_extensions import TypedDict
 
-from gateway.dialects.wc_v3.shapes import Product, Variation
+from gateway.dialects.wc_v3.shapes import LowStock, Product, StockRow, StockTotals, Variation
 from gateway.dialects.wordpress import described
 from gateway.dialects.wordpress.described import ErrorData, Told, refused
 from gateway.dialects.wordpress.resources import Namespace
@@ -91,22 +92,48 @@ class NotDone(TypedDict):
     error: Refusal
 
 
+class Done(TypedDict):
+    """One object of a batch of which there is nothing more to tell."""
+
+    id: int
+
+
 class ProductBatch(TypedDict):
     """What became of a batch, in the order it was sent."""
 
-    create: NotRequired[list[Product | NotDone]]
-    update: NotRequired[list[Product | NotDone]]
-    delete: NotRequired[list[Product | NotDone]]
+    create: NotRequired[list[Product | NotDone | Done]]
+    update: NotRequired[list[Product | NotDone | Done]]
+    delete: NotRequired[list[Product | NotDone | Done]]
 
 
 class VariationBatch(TypedDict):
     """What became of a batch, in the order it was sent."""
 
-    create: NotRequired[list[Variation | NotDone]]
-    update: NotRequired[list[Variation | NotDone]]
-    delete: NotRequired[list[Variation | NotDone]]
+    create: NotRequired[list[Variation | NotDone | Done]]
+    update: NotRequired[list[Variation | NotDone | Done]]
+    delete: NotRequired[list[Variation | NotDone | Done]]
 
 
+class StockStats(TypedDict):
+    """How many products and variations there are of each stock status."""
+
+    totals: StockTotals
+
+
+class Counted(TypedDict):
+    """How many there are."""
+
+    total: int
+
+
+class Generated(TypedDict):
+    """How many variations were made, and how many were deleted."""
+
+    count: int
+    deleted_count: int
+
+
+_Nothing = Annotated[list[int], Field(max_length=0)]
 _REFUSALS: Final = {
     400: refused("The body is no JSON, a parameter is missing or invalid, or the inventory says no."),
     412: refused("`If-Match` names another version than the current one."),
@@ -119,13 +146,22 @@ def _changes(summary: str, model: Any, *, status: int = 200) -> Told:
     return Told(summary, model, status, CHANGED, CHANGING, {**_REFUSALS, **_MISSING})
 
 
+def _deletes(summary: str, model: Any) -> Told:
+    gone = {410: refused("It is in the trash already."), 501: refused("It can only be deleted for good: `force`.")}
+    return Told(summary, model, 200, CHANGED, CHANGING, {**_REFUSALS, **_MISSING, **gone})
+
+
 _UPDATES: Final = ("POST", "PUT", "PATCH")
 _TOO_MANY: Final = {413: refused("More than 100 objects, or a body that is too large.")}
 
 
 def _batch(what: str, model: Any) -> Told:
     return Told(
-        f"Create, update and delete many {what}", model, 200, CHANGED, CHANGING, {**_REFUSALS, **_MISSING, **_TOO_MANY}
+        f"Create, update and delete many {what}",
+        model | _Nothing,
+        headers=CHANGED,
+        sends=("Idempotency-Key", "X-Dry-Run"),
+        errors={**_REFUSALS, **_MISSING, **_TOO_MANY},
     )
 
 
@@ -137,15 +173,22 @@ _TOLD: Final[Mapping[str, Told]] = {
     "POST /products": _changes("Create a product", Product, status=201),
     f"GET {_PRODUCT}": Told("Read a product or a variation", Product, headers=["ETag"], errors=_MISSING),
     **{f"{verb} {_PRODUCT}": _changes("Update a product or a variation", Product) for verb in _UPDATES},
-    f"DELETE {_PRODUCT}": _changes("Put a product into the trash, or delete it for good", Product),
+    f"DELETE {_PRODUCT}": _deletes("Put a product into the trash, or delete it for good", Product),
     **{f"{verb} /products/batch": _batch("products", ProductBatch) for verb in _UPDATES},
     "GET /products/{product_id}/variations": Told(
         "List the variations of a product", list[Variation], headers=_PAGES
     ),
     "POST /products/{product_id}/variations": _changes("Create a variation", Variation, status=201),
+    "POST /products/{product_id}/variations/generate": Told(
+        "Create a variation for each combination of options that has none",
+        Generated,
+        headers=CHANGED,
+        sends=("X-Dry-Run",),
+        errors={**_REFUSALS, **_MISSING},
+    ),
     f"GET {_VARIATION}": Told("Read a variation", Variation, headers=["ETag"], errors=_MISSING),
     **{f"{verb} {_VARIATION}": _changes("Update a variation", Variation) for verb in _UPDATES},
-    f"DELETE {_VARIATION}": _changes("Delete a variation", Variation),
+    f"DELETE {_VARIATION}": _deletes("Delete a variation", Variation),
     **{
         f"{verb} /products/{{product_id}}/variations/batch": _batch("variations", VariationBatch) for verb in _UPDATES
     },
@@ -180,6 +223,11 @@ _TOLD: Final[Mapping[str, Told]] = {
     ),
     "GET /settings/{group}/{id}": Told("A setting", Setting, errors={404: refused("There is no such setting.")}),
     "GET /system_status": Told("What this software is and runs on", dict[str, Any]),
+    "GET /system_status/tools": Told("No tools", _EMPTY, headers=_PAGES[:2]),
+    "GET /reports/stock": Told("List products and variations with their stock", list[StockRow], headers=_PAGES),
+    "GET /reports/stock/stats": Told("How many there are of each stock status", StockStats),
+    "GET /products/low-in-stock": Told("List what is low in stock", list[LowStock], headers=_PAGES),
+    "GET /products/count-low-in-stock": Told("How many are low in stock", Counted, headers=_PAGES[:2]),
 }  # fmt: skip
 
 

@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from gateway.dialects.wc_v3 import date_fields, stock_fields
 from gateway.dialects.wc_v3.attribute_fields import take_attributes
 from gateway.dialects.wc_v3.date_fields import take_dates
 from gateway.dialects.wc_v3.draft import NEW, Draft
-from gateway.dialects.wc_v3.kept_fields import take_kept
+from gateway.dialects.wc_v3.kept_fields import DEFAULTS, take_kept
 from gateway.dialects.wc_v3.meta_data import take_meta_data
-from gateway.dialects.wc_v3.price_fields import take_prices
+from gateway.dialects.wc_v3.price_fields import PRICES, take_prices
 from gateway.dialects.wc_v3.stock_fields import take_stock
 from storage.changes import Refused, gtin14
 from storage.errors import ErrorCode
@@ -55,8 +56,8 @@ class ProductBody:
         if stored is not None and not self.is_variation and stored.values["type"] == "variation":
             return OTHER_ROUTE
         draft = self._draft(stored)
-        for take in _STEPS:
-            if refused := take(draft):
+        for names, take in _STEPS:
+            if (stored is None or not names.isdisjoint(self.fields)) and (refused := take(draft)):
                 return refused
         if self.slug is not None:
             draft.keep("slug", self.slug)
@@ -132,13 +133,14 @@ def _take_unique_id(draft: Draft, text: str) -> Refused | None:
     return None
 
 
-_STEPS: Final[tuple[Callable[[Draft], Refused | None], ...]] = (
-    _take_identity,
-    take_dates,
-    take_prices,
-    take_stock,
-    take_kept,
-    take_attributes,
-    take_meta_data,
+_STEPS: Final[Sequence[tuple[frozenset[str], Callable[[Draft], Refused | None]]]] = (
+    (frozenset({"name", "type", "status", "sku", "global_unique_id"}), _take_identity),
+    (date_fields.FIELDS, take_dates),
+    (frozenset(PRICES), take_prices),
+    (stock_fields.FIELDS, take_stock),
+    (frozenset({*DEFAULTS, "image"}), take_kept),
+    (frozenset({"attributes"}), take_attributes),
+    (frozenset({"meta_data"}), take_meta_data),
 )
-"""In this order: what comes later asks what kind of product it will be."""
+"""What is asked of a product that is new, or whose body has any of the fields. In this order: what comes later asks
+what kind of product it will be."""

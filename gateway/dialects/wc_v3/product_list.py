@@ -135,25 +135,25 @@ def products(request: RestRequest) -> ProductQuery:
     looks = bool(args.get("search_fields") and args.get("search"))
     if looks or any(args.get(name) for name in ("search_name_or_sku", "search_sku", "sku")):
         query = replace(query, rows=Rows.ALL)
-    types = {args["type"]} if "type" in args else None
-    if args.get("include_types"):
-        types = set(args["include_types"]) if types is None else types & set(args["include_types"])
+    types = [
+        set(wanted) for wanted in ([args["type"]] if "type" in args else (), args.get("include_types", ())) if wanted
+    ]
     nobodys = bool(args.get("shipping_class")) or bool(args.get("attribute") and args.get("attribute_term"))
     return replace(
         query,
-        types=types,
-        excluded_types=args.get("exclude_types", ()),
-        kept=[*query.kept, *_kept_of_products(args)],
-        ids=[] if nobodys else query.ids,  # we hold neither shipping classes nor global attributes
+        types=tuple(set.intersection(*types)) if types else None,
+        excluded_types=tuple(args.get("exclude_types", ())),
+        kept=(*query.kept, *_kept_of_products(args)),
+        ids=() if nobodys else query.ids,  # we hold neither shipping classes nor global attributes
     )
 
 
 def variations(request: RestRequest) -> ProductQuery:
     """What a list of variations asks for; below a product those of that product."""
     args, query = request.args, _both(request)
-    pairs = [(each.get("attribute", ""), each.get("term", "")) for each in args.get("attributes", ())]
+    pairs = tuple((each.get("attribute", ""), each.get("term", "")) for each in args.get("attributes", ()))
     query = replace(query, rows=Rows.VARIATIONS, has_price=args.get("has_price"), attributes=pairs)
-    return replace(query, parent_ids=[request.path["product_id"]]) if "product_id" in request.path else query
+    return replace(query, parent_ids=(request.path["product_id"],)) if "product_id" in request.path else query
 
 
 def _both(request: RestRequest) -> ProductQuery:
@@ -161,15 +161,15 @@ def _both(request: RestRequest) -> ProductQuery:
     words, words_in = _words(args)
     exact = args.get("stock_quantity")
     return ProductQuery(
-        ids=args.get("include") or None,
-        excluded_ids=args.get("exclude", ()),
-        parent_ids=args.get("parent") or None,
-        excluded_parent_ids=args.get("parent_exclude", ()),
+        ids=tuple(args.get("include", ())) or None,
+        excluded_ids=tuple(args.get("exclude", ())),
+        parent_ids=tuple(args.get("parent", ())) or None,
+        excluded_parent_ids=tuple(args.get("parent_exclude", ())),
         statuses=_statuses(args),
-        excluded_statuses=args.get("exclude_status", ()),
+        excluded_statuses=tuple(args.get("exclude_status", ())),
         skus=_skus(args),
-        gtins=args["global_unique_id"].split(",") if args.get("global_unique_id") else None,
-        words=words,
+        gtins=tuple(args["global_unique_id"].split(",")) if args.get("global_unique_id") else None,
+        words=tuple(words),
         words_in=words_in,
         created=range_of(request, "after", "before"),
         modified=range_of(request, "modified_after", "modified_before"),
@@ -179,7 +179,7 @@ def _both(request: RestRequest) -> ProductQuery:
         stock_status=args.get("stock_status"),
         stock_min=args.get("min_stock_quantity") if exact is None else exact,
         stock_max=args.get("max_stock_quantity") if exact is None else exact,
-        kept=list(_kept(args)),
+        kept=tuple(_kept(args)),
         order=ORDERS[args["orderby"]]._replace(descending=args["order"] == "desc"),
     )
 
@@ -196,17 +196,17 @@ def _words(args: Mapping[str, Any]) -> tuple[list[str], tuple[Any, ...]]:
     return search.split(), ("name", _SEARCHED["description"], _SEARCHED["short_description"])
 
 
-def _skus(args: Mapping[str, Any]) -> list[str] | None:
+def _skus(args: Mapping[str, Any]) -> tuple[str, ...] | None:
     """One of several, or one that has commas; what looks for parts of SKUs outranks it."""
     sku = args.get("sku", "").strip()
     looks = (
         args.get("search_name_or_sku") or args.get("search_sku") or (args.get("search") and args.get("search_fields"))
     )
-    return None if not sku or looks else [sku, *(part.strip() for part in sku.split(","))]
+    return None if not sku or looks else (sku, *(part.strip() for part in sku.split(",")))
 
 
-def _statuses(args: Mapping[str, Any]) -> set[str] | None:
-    wanted = set(args.get("include_status") or [args["status"]])
+def _statuses(args: Mapping[str, Any]) -> tuple[str, ...] | None:
+    wanted = tuple(args.get("include_status") or [args["status"]])
     return None if "any" in wanted else wanted
 
 
@@ -240,12 +240,12 @@ def _price(args: Mapping[str, Any], name: str) -> Decimal | None:
 def _kept(args: Mapping[str, Any]) -> Iterator[Kept]:
     for name in _FLAGS:
         if args.get(name) is not None:
-            yield Kept((KEPT, name), ["1" if args[name] else "0"], "0")
+            yield Kept((KEPT, name), ("1" if args[name] else "0",), "0")
     if tax_class := args.get("tax_class"):
-        yield Kept((KEPT, "tax_class"), ["" if tax_class == "standard" else tax_class])
+        yield Kept((KEPT, "tax_class"), ("" if tax_class == "standard" else tax_class,))
 
 
 def _kept_of_products(args: Mapping[str, Any]) -> Iterator[KeptIds]:
     for name, field in _TERMS.items():
         if args.get(name):
-            yield KeptIds((KEPT, field), args[name])
+            yield KeptIds((KEPT, field), tuple(args[name]))

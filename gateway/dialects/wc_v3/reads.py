@@ -64,10 +64,10 @@ async def list_related(request: RestRequest) -> Answer:
     kept = view.extra.get(KEPT, {})
     found: list[int] = []
     for field in ("categories", "tags"):
-        terms = [term["id"] for term in kept.get(field, ())]
+        terms = tuple(term["id"] for term in kept.get(field, ()))
         if terms:
             wanted = ProductQuery(
-                statuses={"publish"}, excluded_ids=[view.id, *found], kept=[KeptIds((KEPT, field), terms)]
+                statuses=("publish",), excluded_ids=(view.id, *found), kept=(KeptIds((KEPT, field), terms),)
             )
             limit = request.args["limit"] - len(found)
             found += (await request.database.read(product_search.find, wanted, offset=0, limit=limit))[1]
@@ -113,7 +113,7 @@ async def _found(
 ) -> tuple[int, list[ProductView]]:
     if slug:
         ids = await product_search.ids_of_slug(session, KEPT, slug)
-        wanted = replace(wanted, ids=ids if wanted.ids is None else [id_ for id_ in wanted.ids if id_ in ids])
+        wanted = replace(wanted, ids=tuple(ids if wanted.ids is None else (id_ for id_ in wanted.ids if id_ in ids)))
     return await product_views.page(session, wanted, offset=offset, limit=limit)
 
 

@@ -16,6 +16,8 @@ from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
 from gateway.authentication import Principal
+from gateway.dialects.wc_v3.draft import NAME
+from gateway.dialects.wc_v3.kept_fields import DEFAULTS, OF_VARIATIONS
 from gateway.dialects.wc_v3.shapes import Attribute, Option, Product, StockLocation, Variation
 from gateway.dialects.wordpress import RestRequest
 from gateway.dialects.wordpress.conventions import home
@@ -25,56 +27,36 @@ from storage.product_document import ProductColumns
 from storage.product_views import ProductView
 from storage.slugs import slug_of
 
-KEPT: Final = "wc/v3"
+KEPT: Final = NAME
 """The part of `extra` that is this dialect's."""
 _SLUG_LENGTH_MAX: Final = 200
-_OF_BOTH: Final[Mapping[str, Any]] = {
-    "description": "",
-    "total_sales": 0,
-    "virtual": False,
-    "downloadable": False,
-    "downloads": [],
-    "download_limit": -1,
-    "download_expiry": -1,
-    "tax_status": "taxable",
-    "tax_class": "",
-    "weight": "",
-    "dimensions": {"length": "", "width": "", "height": ""},
-    "shipping_class": "",
-    "shipping_class_id": 0,
-    "menu_order": 0,
-    "meta_data": [],
-}
+_OF_BOTH: Final[Mapping[str, Any]] = {"shipping_class_id": 0, "meta_data": []}
 _OF_PRODUCTS: Final[Mapping[str, Any]] = {
+    **DEFAULTS,
     **_OF_BOTH,
-    "featured": False,
-    "catalog_visibility": "visible",
-    "short_description": "",
-    "external_url": "",
-    "button_text": "",
-    "sold_individually": False,
-    "reviews_allowed": True,
-    "post_password": "",
+    "total_sales": 0,
     "average_rating": "0.00",
     "rating_count": 0,
     "related_ids": [],
-    "upsell_ids": [],
-    "cross_sell_ids": [],
-    "purchase_note": "",
-    "categories": [],
-    "brands": [],
-    "tags": [],
-    "images": [],
-    "default_attributes": [],
-    "grouped_products": [],
     "price_html": "",
 }
 _OF_VARIATIONS: Final[Mapping[str, Any]] = {
-    **{name: value for name, value in _OF_BOTH.items() if name != "total_sales"},
+    **{name: value for name, value in DEFAULTS.items() if name in OF_VARIATIONS},
+    **_OF_BOTH,
     "image": None,
     "gallery_image_ids": [],
 }
-_READ_ONLY: Final = frozenset({"total_sales", "average_rating", "rating_count", "related_ids", "price_html"})
+_READ_ONLY: Final = frozenset(
+    {
+        "total_sales",
+        "average_rating",
+        "rating_count",
+        "related_ids",
+        "price_html",
+        "shipping_class_id",
+        "gallery_image_ids",
+    }
+)
 _INHERITED: Final = ("weight", "dimensions", "shipping_class")
 """A variation without its own shows its parent's, in answers to writes, too."""
 _UNSOLD: Final = frozenset({"external", "grouped"})
@@ -121,23 +103,24 @@ def product(view: ProductView, site: Site) -> Product:
     links: dict[str, Any] = {"self": [site.link(at)], "collection": [{"href": site.products}]}
     if view.parent_id is not None:
         links["up"] = [{"href": f"{site.products}/{view.parent_id}"}]
-    shown = _kept(_OF_PRODUCTS, kept)
-    shown.update(_sellable(view, kept, site))
-    ships = not shown["virtual"]
-    shown.update(
-        slug=slug(view),
-        manage_stock=view.tracked,
-        shipping_required=ships,
-        shipping_taxable=ships and shown["tax_status"] in {"taxable", "shipping"},
-        has_options=view.type in {"variable", "grouped"},
-        attributes=options(view) if view.parent is not None else attributes(view),
-        variations=list(view.variation_ids),
-        parent_id=view.parent_id or kept.get("parent_id", 0),
-        _links=links,
-    )
+    written = _written(_OF_PRODUCTS, kept)
+    ships = not written["virtual"]
+    shown = {
+        **written,
+        **_sellable(view, kept, site),
+        "slug": slug(view),
+        "manage_stock": view.carrier is not None,
+        "shipping_required": ships,
+        "shipping_taxable": ships and written["tax_status"] in {"taxable", "shipping"},
+        "has_options": view.type in {"variable", "grouped"},
+        "attributes": attributes(view) if view.parent is None else options(view),
+        "variations": view.variation_ids,
+        "parent_id": view.parent_id or kept.get("parent_id", 0),
+        "_links": links,
+    }
     if site.edit:
         shown["permalink_template"] = f"{site.home}/product/%pagename%/"
-        shown["generated_slug"] = slug_of(view.name)[:_SLUG_LENGTH_MAX]
+        shown["generated_slug"] = _slug_of_name(view.name)
     return cast("Product", shown)
 
 
@@ -146,7 +129,7 @@ def variation(view: ProductView, site: Site) -> Variation:
     kept = view.extra.get(KEPT) or _NOTHING
     parents = view.parent.extra.get(KEPT, _NOTHING) if view.parent is not None else _NOTHING
     up = f"{site.products}/{view.parent_id}"
-    shown = _kept(_OF_VARIATIONS, kept)
+    shown = _written(_OF_VARIATIONS, kept)
     inherited = _INHERITED if site.edit else (*_INHERITED, "tax_class")
     shown.update({name: parents[name] for name in inherited if name not in kept and name in parents})
     if not site.edit and shown["image"] is None and parents.get("images"):
@@ -166,7 +149,7 @@ def variation(view: ProductView, site: Site) -> Variation:
     return cast("Variation", shown)
 
 
-def _kept(defaults: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
+def _written(defaults: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
     """The defaults, and over them what clients wrote."""
     if not kept:
         return dict(defaults)
@@ -245,14 +228,19 @@ def _dates(moment: datetime | None, zone: ZoneInfo) -> tuple[str | None, str | N
 def slug(row: ProductColumns) -> str:
     """The name of a product in addresses: the one that was given to it, else made of its name."""
     kept = row.extra.get(KEPT) or _NOTHING
-    return kept.get("slug") or slug_of(row.name)[:_SLUG_LENGTH_MAX]
+    return kept.get("slug") or _slug_of_name(row.name)
+
+
+@lru_cache(maxsize=65_536)
+def _slug_of_name(name: str) -> str:
+    return slug_of(name)[:_SLUG_LENGTH_MAX]
 
 
 def _permalink(view: ProductView, site: Site) -> str:
     if view.parent is None:
-        return f"{site.home}/product/{quote(slug(view))}/"
+        return f"{site.home}/product/{_quoted(slug(view))}/"
     chosen = {f"attribute_{each['slug']}": each["option"] for each in options(view)}
-    return f"{site.home}/product/{quote(slug(view.parent))}/" + (f"?{urlencode(chosen)}" if chosen else "")
+    return f"{site.home}/product/{_quoted(slug(view.parent))}/" + (f"?{urlencode(chosen)}" if chosen else "")
 
 
 def attributes(view: ProductView) -> list[Attribute]:
@@ -289,4 +277,5 @@ def options(view: ProductView) -> list[Option]:
     return found
 
 
+_quoted: Final = lru_cache(maxsize=65_536)(quote)
 _NOTHING: Final[Mapping[str, Any]] = {}

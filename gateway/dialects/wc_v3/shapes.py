@@ -163,7 +163,7 @@ class Sellable(TypedDict):
 
 
 class Product(Sellable):
-    """A product; a variation, too, where it is asked for as one."""
+    """A product; a variation, too, where it is asked for as one: its attributes are the options that tell it apart."""
 
     slug: str
     featured: bool
@@ -189,7 +189,7 @@ class Product(Sellable):
     tags: list[Term]
     images: list[Image]
     has_options: bool
-    attributes: list[Attribute]
+    attributes: list[Attribute] | list[Option]
     default_attributes: list[DefaultOption]
     variations: list[int]
     grouped_products: list[int]

@@ -27,20 +27,24 @@ def _entity(character: str) -> str:
 
 
 async def _kinds(request: RestRequest) -> Answer:
+    """The kinds of data there are."""
     at = f"{api(request.http)}/data"
     row = {"slug": "currencies", "description": "List of supported currencies."}
     return listed([linked(row, f"{at}/currencies", at)])
 
 
 async def _currencies(request: RestRequest) -> Answer:
+    """All currencies."""
     return listed([_shown(request.http, currency) for currency in CURRENCIES.values()])
 
 
 async def _current(request: RestRequest) -> Answer:
+    """The currency that prices are in."""
     return Answer(_shown(request.http, CURRENCIES[request.settings.currency]))
 
 
 async def _currency(request: RestRequest) -> Answer:
+    """One currency, by its code."""
     currency = CURRENCIES.get(request.path["code"].upper())
     if currency is None:
         message = "There are no currencies matching these parameters."

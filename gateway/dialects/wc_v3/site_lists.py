@@ -35,6 +35,7 @@ def may_list_foreign(request: Request) -> RestError | None:
 
 
 async def _tax_classes(request: RestRequest) -> Answer:
+    """The one class of taxes."""
     at = f"{api(request.http)}/taxes/classes"
     return listed([linked({"slug": "standard", "name": "Standard rate"}, f"{at}/standard", at)])
 

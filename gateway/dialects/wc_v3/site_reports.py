@@ -39,6 +39,7 @@ _FOREIGN: Final[Mapping[str, Mapping[str, str]]] = {
 
 
 async def _reports(request: RestRequest) -> Answer:
+    """The reports there are."""
     at = f"{api(request.http)}/reports"
     foreign = () if request.settings.wc_foreign_lists == "missing" else tuple(_FOREIGN)
     return listed(
@@ -50,12 +51,14 @@ async def _reports(request: RestRequest) -> Answer:
 
 
 async def _products(request: RestRequest) -> Answer:
+    """How many products there are of each type."""
     counted = await request.database.read(product_counts.by_type)
     return listed([{"slug": type_, "name": name, "total": counted.get(type_, 0)} for type_, name in _TYPES.items()])
 
 
 def _none_of(kinds: Mapping[str, str]) -> Handler:
     async def totals(_request: RestRequest) -> Answer:
+        """How many there are of each kind: none."""
         return listed([{"slug": slug, "name": name, "total": 0} for slug, name in kinds.items()])
 
     return totals

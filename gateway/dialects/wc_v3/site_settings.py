@@ -108,6 +108,7 @@ _GROUPS: Final[Mapping[str, tuple[str, Sequence[_Option]]]] = {
 
 
 async def _groups(request: RestRequest) -> Answer:
+    """The groups of settings."""
     at = f"{api(request.http)}/settings"
     return listed(
         [
@@ -121,11 +122,13 @@ async def _groups(request: RestRequest) -> Answer:
 
 
 async def _options(request: RestRequest) -> Answer:
+    """The settings of one group."""
     group = request.path["group"]
     return listed([await _shown(request, group, option) for option in _options_of(group)])
 
 
 async def _option(request: RestRequest) -> Answer:
+    """One setting."""
     group, wanted = request.path["group"], request.path["id"]
     option = next((option for option in _options_of(group) if option.id == wanted), None)
     if option is None:

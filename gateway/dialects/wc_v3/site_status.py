@@ -27,6 +27,7 @@ _PLUGIN: Final = {
 
 
 async def _status(request: RestRequest) -> Answer:
+    """What this software is and how it is set up."""
     base, settings = home(request.http), request.settings
     environment = {
         "home_url": base,
@@ -67,6 +68,7 @@ def _money(code: str) -> dict[str, Any]:
 
 
 async def _tools(_request: RestRequest) -> Answer:
+    """The tools there are: none."""
     return listed([])
 
 

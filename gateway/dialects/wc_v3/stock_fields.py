@@ -9,6 +9,10 @@ from gateway.dialects.wc_v3.draft import Draft
 from storage.changes import QUANTITY_MAX, AdjustQuantity, Backorders, LocationKey, Refused, SetQuantity
 from storage.errors import ErrorCode
 
+FIELDS: Final = frozenset(
+    {"type", "manage_stock", "stock_quantity", "inventory_delta", "locations"}
+    | {"stock_status", "backorders", "low_stock_amount"}
+)
 NEVER_MANAGED: Final = frozenset({"grouped", "external"})
 PARENT: Final = "parent"
 """What a variation says of `manage_stock` when its parent's stock is meant."""

@@ -8,9 +8,10 @@ from gateway.dialects.wordpress.answers import Answer, RestError
 from gateway.dialects.wordpress.failures import HANDLERS
 from gateway.dialects.wordpress.indexes import root
 from gateway.dialects.wordpress.paging import COLLECTION, CONTEXT, paged, window
-from gateway.dialects.wordpress.parameters import Parameter, object_schema
+from gateway.dialects.wordpress.parameters import Parameter
 from gateway.dialects.wordpress.requests import RestRequest
 from gateway.dialects.wordpress.resources import Endpoint, Namespace, Resource, anyone, editable, routes
+from gateway.dialects.wordpress.schemas import object_schema
 
 __all__ = [
     "COLLECTION",

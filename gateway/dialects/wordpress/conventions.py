@@ -11,6 +11,7 @@ from orjson import Fragment
 from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.dialects.extra_headers import ANSWER, REQUEST
 from gateway.dialects.wordpress.answers import Answer, RestError, encode
@@ -20,10 +21,23 @@ _OUR_ALLOW_HEADERS: Final = ", ".join(["X-API-Key", "X-Webhook-Secret", "X-Deliv
 _EXPOSE_HEADERS: Final = "X-WP-Total, X-WP-TotalPages, Link"
 _OUR_EXPOSE_HEADERS: Final = ", ".join(["Preference-Applied", *ANSWER])
 _HOME: Final = "stockgate.home"
+_EVERY_ORIGIN: Final = "stockgate.every_origin"
 _UNCACHED: Final = {
     "Expires": "Wed, 11 Jan 1984 05:00:00 GMT",
     "Cache-Control": "no-cache, must-revalidate, max-age=0, no-store, private",
 }
+
+
+class EveryOrigin:
+    """ASGI middleware of a dialect whose clients are in web pages of any origin: these are let in, unless the settings
+    list the origins that are. Browsers send no credentials of their own accord here, as there are no cookies."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[_EVERY_ORIGIN] = True
+        await self.app(scope, receive, send)
 
 
 def respond(request: Request, answer: Answer) -> Response:
@@ -92,9 +106,12 @@ def _headers(request: Request) -> dict[str, str]:
 
 
 def _cross_origin(request: Request) -> dict[str, str]:
-    """WordPress answers every origin; here only the configured ones are let in, and they may send our headers too."""
+    """WordPress answers every origin; here only the configured ones are let in (but see EveryOrigin), and they may send
+    our headers too."""
     origin = request.headers.get("origin", "")
     origins = request.app.state.settings.cors_origins
+    if not origins and request.scope.get(_EVERY_ORIGIN):
+        origins = [origin]
     if not origin:
         return {"Vary": "Origin"} if request.method == "GET" else {}
     if origin not in origins and "*" not in origins:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import ConfigDict, with_config
+from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
 from gateway.dialects.wordpress.parameters import Parameter as Declared
@@ -85,16 +85,19 @@ def refused(description: str, *headers: str) -> Answer:
 def index(name: str, model: Any = NamespaceIndex) -> Operation:
     """GET of the namespace itself."""
     answers = {200: Answer("All of them.", model, headers=["Allow"])}
-    return Operation("GET", "", f"The routes of {name}", answers, security=(), errors=(400, 403, 429, 500))
+    return Operation("GET", "", f"The routes of {name}", answers, security=())
 
 
 def options(resources: Iterable[Resource]) -> Sequence[Operation]:
     """OPTIONS of each path, the index too."""
-    answers = {200: Answer("What the route takes.", RouteDescription, headers=["Allow"])}
+    nothing = Annotated[list[int], Field(max_length=0)]
+    answers = {
+        200: Answer("What the route takes; of no route, nothing.", RouteDescription | nothing, headers=["Allow"])
+    }
     return [
         Operation(
             "OPTIONS", plain(path), "What this route takes", answers,
-            parameters=[*_in_path(path)], security=(), errors=(403, 429, 500),
+            parameters=[*_in_path(path)], security=(),
         )
         for path in ("", *(resource.path for resource in resources))
     ]  # fmt: skip

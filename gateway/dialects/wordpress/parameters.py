@@ -63,13 +63,3 @@ _TYPES: Final[Mapping[str, dict[str, Any]]] = {
     "date-time": {"type": "string", "format": "date-time"},
     "mixed": {"type": ["string", "number", "boolean", "array", "object", "null"]},
 }
-
-
-def object_schema(title: str, properties: Mapping[str, Parameter]) -> dict[str, Any]:
-    """What a route's objects look like, as OPTIONS tells it beside the parameters."""
-    return {
-        "$schema": "http://json-schema.org/draft-04/schema#",
-        "title": title,
-        "type": "object",
-        "properties": {name: member.schema() for name, member in properties.items()},
-    }

@@ -18,6 +18,7 @@ from storage.access import Scope
 from storage.changes import SetQuantity
 from storage.database import Database
 from storage.key_settings import KeySettings
+from tests import conforming
 from tests.builders import a_change, a_group, a_location, a_product
 
 API: Final = "/wp-json/wc/v3"
@@ -115,7 +116,8 @@ async def shop(shop_app: Starlette, shop_database: Database) -> AsyncIterator[Sh
     """A caller who may read and write (RW)."""
     issued = await shop_database.transact(access.issue_api_key, "RW", [Scope.READ, Scope.WRITE])
     transport = httpx.ASGITransport(app=shop_app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="https://shop.example") as client:
+    hooks = {"response": [conforming.check]}
+    async with httpx.AsyncClient(transport=transport, base_url="https://shop.example", event_hooks=hooks) as client:
         yield Shop(client, shop_database, ("manager", issued.token))
 
 

@@ -73,6 +73,7 @@ async def test_checks_1_to_4_a_pair_opens_the_shop_in_basic_and_in_the_query_and
         (None, {**keys, "consumer_secret": "0"}),
         (("ck_" + "0" * 40, pairs["RW"][1]), {}),
         (("ck_unknown", "cs_unknown"), {}),
+        ((pairs["RW"][0], ""), {}),
     ):
         assert refusal(await shop.as_(auth).call("GET", "/products", params=query)) == cannot_list
 
@@ -103,6 +104,13 @@ async def test_checks_5_to_9_a_wrong_secret_or_a_missing_permission_is_told_befo
     override = {"X-HTTP-Method-Override": "PUT"}
     tunnelled = await shop.as_(pairs["RO"]).call("GET", f"/products/{S}", headers=override)
     assert refusal(tunnelled) == (401, ERROR, no_write)
+
+
+@sqlite_only
+async def test_check_10_a_key_for_no_location_changes_nothing(shop: Shop, pairs: Pairs) -> None:
+    answer = await shop.as_(pairs["LU"]).call("PUT", f"/products/{S}", json={"stock_quantity": 1})
+    sentence = "Sorry, you are not allowed to edit this resource."
+    assert refusal(answer) == (403, "woocommerce_rest_cannot_edit", sentence)
 
 
 @sqlite_only
@@ -219,6 +227,8 @@ async def test_a_form_is_signed_and_reaches_its_route(plain: Shop, pairs: Pairs)
     in_body = signed.parameters("POST", url, "stock_quantity=6")
     multipart = {name: (None, value) for name, value in {"stock_quantity": "6", **in_body}.items()}
     assert (await plain.call("POST", listing, files=multipart)).status_code == 200
+    saved = await plain.as_(signed).call("POST", f"/products/{S}", data={"stock_quantity": "4", "name": "Söck/1"})
+    assert (saved.status_code, saved.json()["stock_quantity"], saved.json()["name"]) == (200, 4, "Söck/1")
     huge = await plain.call("POST", listing, data={"a": "b" * 9_000_000})
     assert huge.status_code == 413
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ import woocommerce
 from gateway.app import create_app
 from gateway.settings import Settings
 from storage.database import Database
-from tests.gateway.dialects.wc_v3.conftest import Pairs, S, U
+from tests.gateway.dialects.wc_v3.conftest import API, Pairs, S, U
 from tests.gateway.live.live_server import PATIENCE_S, serving
 
 pytestmark = pytest.mark.parametrize("template_url", ["sqlite"], indirect=True)
@@ -33,7 +33,7 @@ async def asked(call: Any, *args: Any, **options: Any) -> requests.Response:
 
 
 async def test_check_19_the_client_signs_over_http_and_sends_every_parameter_twice(base: str, pairs: Pairs) -> None:
-    client = woocommerce.API(base, *pairs["RW"], timeout=PATIENCE_S)
+    client = signing(base, pairs["RW"])
     found = await asked(client.get, "products", params={"per_page": 100, "sku": "S-1"})
     assert (found.status_code, [row["id"] for row in found.json()]) == (200, [S])
     assert found.url.count("per_page=100") == 2
@@ -44,17 +44,56 @@ async def test_check_19_the_client_signs_over_http_and_sends_every_parameter_twi
     assert (again.status_code, again.json()["message"]) == (401, "Invalid nonce - nonce has already been used.")
     repeated = await asked(client.get, "products", params={"include": [S, U]})
     assert repeated.status_code == 401, "it signs `[11, 12]` and sends two parameters: no server can know"
-    reader = woocommerce.API(base, *pairs["RO"], timeout=PATIENCE_S)
+    reader = signing(base, pairs["RO"])
     refused = await asked(reader.put, f"products/{S}", {"stock_quantity": 1})
     assert (refused.status_code, refused.json()["code"]) == (401, "woocommerce_rest_authentication_error")
 
 
+def signing(base: str, pair: tuple[str, str]) -> woocommerce.API:
+    """The client as it is over http."""
+    return woocommerce.API(base, *pair, timeout=PATIENCE_S)
+
+
+def believing_in_tls(base: str, pair: tuple[str, str], **options: Any) -> woocommerce.API:
+    """The client as it is over https, but for the certificate that it would check."""
+    client = woocommerce.API("https://shop.example", *pair, timeout=PATIENCE_S, **options)
+    client.url = base
+    return client
+
+
+def in_the_query(base: str, pair: tuple[str, str]) -> woocommerce.API:
+    """The client as it is over https where a host strips `Authorization`."""
+    return believing_in_tls(base, pair, query_string_auth=True)
+
+
 @pytest.mark.parametrize("changed_settings", [{"wc_keys_over_http": "on"}])
-async def test_the_client_sends_its_pair_in_basic_or_in_the_query_where_it_believes_in_tls(
-    base: str, pairs: Pairs
+@pytest.mark.parametrize("client_of", [signing, believing_in_tls, in_the_query])
+async def test_the_client_creates_reads_changes_and_deletes_a_hundred_products(
+    base: str, pairs: Pairs, client_of: Callable[[str, tuple[str, str]], woocommerce.API]
 ) -> None:
-    for options in ({}, {"query_string_auth": True}):
-        client = woocommerce.API("https://shop.example", *pairs["RW"], timeout=PATIENCE_S, **options)
-        client.url = base  # without a certificate to check; for the rest it goes on as over TLS
-        found = await asked(client.get, "products", params={"sku": "S-1"})
-        assert (found.status_code, [row["id"] for row in found.json()]) == (200, [S])
+    client = client_of(base, pairs["RW"])
+    new = [{"name": f"Größe/{i}", "sku": f"N-{i}", "manage_stock": True, "stock_quantity": i} for i in range(100)]
+    made = await asked(client.post, "products/batch", {"create": new})
+    assert made.status_code == 200, made.text
+    ids = [row["id"] for row in made.json()["create"]]
+    read: list[Any] = []
+    for page in (1, 2, 3):
+        some = await asked(
+            client.get, "products", params={"per_page": 50, "page": page, "orderby": "id", "order": "asc"}
+        )
+        assert (some.status_code, some.headers["X-WP-TotalPages"]) == (200, "3")
+        read += some.json()
+    assert [(row["id"], row["stock_quantity"]) for row in read if row["sku"].startswith("N-")] == list(
+        zip(ids, range(100), strict=True)
+    )
+    one = await asked(client.put, f"products/{ids[0]}", {"stock_quantity": 7, "regular_price": "9.5"})
+    assert (one.status_code, one.json()["stock_quantity"], one.json()["price"]) == (200, 7, "9.5")
+    changed = await asked(client.put, "products/batch", {"update": [{"id": id_, "stock_quantity": 3} for id_ in ids]})
+    assert [row["stock_quantity"] for row in changed.json()["update"]] == [3] * 100
+    created = await asked(client.post, "products", {"name": "One", "type": "simple", "regular_price": "3"})
+    assert (created.status_code, created.headers["Location"]) == (201, f"{base}{API}/products/{created.json()['id']}")
+    for params, status in (({"force": True}, 200), (None, 404)):
+        verb = client.get if params is None else client.delete
+        assert (await asked(verb, f"products/{created.json()['id']}", params=params or {})).status_code == status
+    gone = await asked(client.post, "products/batch", {"delete": ids})
+    assert [row["id"] for row in gone.json()["delete"]] == ids

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from sqlalchemy import text, update
@@ -250,6 +251,36 @@ async def test_variations_are_created_deleted_and_found_by_their_parents_attribu
     assert (await shop.call("GET", f"/products/{V1}")).status_code == 404
 
 
+async def test_the_combinations_of_options_that_have_no_variation_get_one(shop: Shop) -> None:
+    attributes = [
+        {"name": "Size", "variation": True, "options": ["M", "L"]},
+        {"name": "Colour", "variation": True, "options": ["Red", "Blue", "Red"]},
+        {"name": "Fabric", "options": ["Wool"]},
+    ]
+    body = {"name": "Shirt", "type": "variable", "attributes": attributes}
+    parent = (await shop.call("POST", "/products", json=body)).json()
+    path = f"/products/{parent['id']}/variations"
+    both = [{"name": "Size", "option": "M"}, {"name": "colour", "option": "Red"}]
+    for chosen in (both, both[:1]):
+        await shop.call("POST", path, json={"attributes": chosen})
+
+    async def generate(**body: Any) -> Any:
+        response = await shop.call("POST", f"{path}/generate", json=body)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    defaults = {"regular_price": "5", "manage_stock": True, "stock_quantity": 3}
+    assert await generate(default_values=defaults) == {"count": 3, "deleted_count": 0}
+    made = await shop.get(path)
+    assert len(made) == 5
+    assert [(row["regular_price"], row["stock_quantity"]) for row in made].count(("5", 3)) == 3
+    assert await generate(delete=True) == {"count": 0, "deleted_count": 1}
+    assert len(await shop.get(path)) == 4
+    await refused(shop, "POST", f"{path}/generate", 400, json={"default_values": {"regular_price": []}})
+    await refused(shop, "POST", f"/products/{S}/variations/generate", 400)
+    await refused(shop, "POST", f"/products/{UNKNOWN}/variations/generate", 404)
+
+
 async def test_check_86_meta_data(shop: Shop) -> None:
     path = f"/products/{S}"
 
@@ -396,3 +427,28 @@ async def test_a_key_of_some_locations_changes_their_stock_and_nothing_else(shop
     nowhere = await key()
     for body in ({"stock_quantity": 1}, {}):
         assert (await refused(nowhere, "PUT", path, 403, json=body))["code"] == "woocommerce_rest_cannot_edit"
+
+
+async def test_what_is_asked_at_the_same_time_is_done_one_after_the_other(shop: Shop) -> None:
+    async def make(**headers: str) -> Any:
+        options = {
+            "json": {"name": "Mug"},
+            "headers": {name.replace("_", "-"): value for name, value in headers.items()},
+        }
+        return (await shop.call("POST", "/products", **options)).json()
+
+    deltas = [shop.put(f"/products/{S}", inventory_delta=-1) for _ in range(8)]
+    totals = [shop.put(f"/products/{P}", stock_quantity=number) for number in range(20, 24)]
+    fresh = [make() for _ in range(3)]
+    retried = [make(**{"Idempotency-Key": "once"}) for _ in range(3)]
+    answers = await asyncio.gather(*deltas, *totals, *fresh, *retried)
+
+    assert sorted(answer["stock_quantity"] for answer in answers[:8]) == list(range(2, 10))
+    assert (await shop.get(f"/products/{S}"))["stock_quantity"] == 2
+    assert (await shop.get(f"/products/{P}"))["stock_quantity"] in range(20, 24)
+    assert len({answer["id"] for answer in answers[15:]}) == 1
+    assert {answer["slug"] for answer in answers[12:]} == {"mug", "mug-2", "mug-3", "mug-4"}
+    sums = await rows(shop, "stock_level")
+    for level in sums:
+        entries = await rows(shop, f"ledger_entry WHERE product_id = {level['product_id']}")
+        assert sum(entry["delta"] for entry in entries) == level["on_hand"]

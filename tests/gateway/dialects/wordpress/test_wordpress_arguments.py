@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.authentication import AuthCredentials, AuthenticationBackend, BaseUser, SimpleUser
 from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection, Request
+from typing_extensions import TypedDict
 
 from gateway.dialects.dialect import Dialect, mounts
 from gateway.dialects.wordpress import (
@@ -56,6 +57,19 @@ FIELDS = {
 }
 
 
+class Size(TypedDict):
+    """How long."""
+
+    length: str
+
+
+class Thing(TypedDict):
+    title: str
+    size: Size
+    threshold: int | None
+    _links: dict[str, Any]
+
+
 class _Visitors(AuthenticationBackend):
     """`X-User: somebody` is a visitor we know; `X-User: nobody` is refused."""
 
@@ -94,7 +108,7 @@ SHOP = Namespace(
                 "GET": Endpoint(_list, _known, {**COLLECTION, "include": Parameter(type="array", items=_ID)}),
                 "POST": Endpoint(_echo, _known, {"name": Parameter(required=True), "type": Parameter(default="x")}),
             },
-            schema=object_schema("thing", FIELDS),
+            schema=object_schema("thing", Thing),
         ),
         Resource("/things/{id}", {"GET": Endpoint(_echo, _known, absent=_absent), **editable(_EDIT)}),
         Resource("/settings/{group:word}/{id:word}", {"GET": Endpoint(_echo, anyone)}),
@@ -335,9 +349,16 @@ async def test_options_and_indexes_describe_what_a_route_takes(client: httpx.Asy
     assert told["endpoints"][0]["args"]["include"] == {"type": "array", "items": {"type": "integer"}, "required": False}
     assert told["endpoints"][1]["args"]["name"] == {"type": "string", "required": True}
     assert told["schema"]["title"] == "thing"
-    assert told["schema"]["properties"]["threshold"] == {"type": ["integer", "null"], "minimum": 0}
-    assert told["schema"]["properties"]["managed"] == {"type": ["boolean", "string"]}
-    assert told["schema"]["properties"]["total"] == {"type": "integer", "readonly": True}
+    size = {"description": "How long.", "type": "object", "properties": {"length": {"type": "string"}}}
+    assert told["schema"]["properties"]["title"] == {"type": "string"}
+    assert told["schema"]["properties"]["size"] == {**size, "required": ["length"]}
+    assert told["schema"]["properties"]["threshold"] == {"type": ["integer", "null"]}
+    assert "_links" not in told["schema"]["properties"]
+    taken = (await client.options(f"{BASE}/things/7")).json()["endpoints"][1]["args"]
+    assert taken["id"]["type"] == "integer"
+    assert taken["threshold"] == {"type": ["integer", "null"], "minimum": 0, "required": False}
+    assert taken["managed"] == {"type": ["boolean", "string"], "required": False}
+    assert taken["size"]["properties"]["depth"] == {"type": "integer"}
     listed = (await client.get(BASE)).json()["routes"]
     assert list(listed) == [
         "/shop/v1", "/shop/v1/things", r"/shop/v1/things/(?P<id>[\d]+)",
