@@ -27,6 +27,7 @@ _PRODUCTS: Final = [
         "/products/{id}", {"GET": reads.PRODUCT, **editable(writing.UPDATE_PRODUCT), "DELETE": writing.DELETE_PRODUCT}
     ),
     Resource("/products/{product_id}/variations", {"GET": reads.VARIATIONS, "POST": writing.CREATE_VARIATION}),
+    Resource("/products/{product_id}/variations/generate", {"POST": writing.GENERATE}),
     Resource("/products/{product_id}/variations/batch", editable(writing.BATCH)),
     Resource(
         "/products/{product_id}/variations/{id}",

@@ -126,6 +126,13 @@ class Counted(TypedDict):
     total: int
 
 
+class Generated(TypedDict):
+    """How many variations were made, and how many were deleted."""
+
+    count: int
+    deleted_count: int
+
+
 _Nothing = Annotated[list[int], Field(max_length=0)]
 _REFUSALS: Final = {
     400: refused("The body is no JSON, a parameter is missing or invalid, or the inventory says no."),
@@ -172,6 +179,13 @@ _TOLD: Final[Mapping[str, Told]] = {
         "List the variations of a product", list[Variation], headers=_PAGES
     ),
     "POST /products/{product_id}/variations": _changes("Create a variation", Variation, status=201),
+    "POST /products/{product_id}/variations/generate": Told(
+        "Create a variation for each combination of options that has none",
+        Generated,
+        headers=CHANGED,
+        sends=("X-Dry-Run",),
+        errors={**_REFUSALS, **_MISSING},
+    ),
     f"GET {_VARIATION}": Told("Read a variation", Variation, headers=["ETag"], errors=_MISSING),
     **{f"{verb} {_VARIATION}": _changes("Update a variation", Variation) for verb in _UPDATES},
     f"DELETE {_VARIATION}": _deletes("Delete a variation", Variation),

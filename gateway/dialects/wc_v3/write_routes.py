@@ -9,6 +9,7 @@ from typing import Final
 from gateway.dialects.wc_v3.batch import KINDS, batch
 from gateway.dialects.wc_v3.credentials import may_batch, may_create, may_delete, may_edit
 from gateway.dialects.wc_v3.errors import failure
+from gateway.dialects.wc_v3.generation import generate
 from gateway.dialects.wc_v3.product_fields import PRODUCT_FIELDS, VARIATION_FIELDS
 from gateway.dialects.wc_v3.reads import product_is_absent, variation_is_absent
 from gateway.dialects.wc_v3.writes import create, delete, update
@@ -17,8 +18,15 @@ from gateway.dialects.wordpress.parameters import Parameter
 from storage.changes import UNSET
 from storage.keys import ITEM_NOT_FOUND
 
+_DEFAULT_VALUES: Final = {name: field for name, field in VARIATION_FIELDS.items() if name not in {"attributes", "sku"}}
 _ID: Final = Parameter(type="integer", description="Refused here: what is new has no id yet.")
 _FORCE: Final = Parameter(type="boolean", default=False, description="Whether to delete it for good.")
+_GENERATE: Final = {
+    "delete": Parameter(type="boolean", default=False, description="Whether to delete variations of no combination."),
+    "default_values": Parameter(
+        type="object", description="What all that are made have.", properties=_DEFAULT_VALUES, default={}
+    ),
+}
 _BATCH: Final = {kind: Parameter(type="mixed", description=f"Products to {kind}.") for kind in KINDS}
 
 
@@ -39,4 +47,5 @@ DELETE_PRODUCT: Final = Endpoint(delete, may_delete, {"force": _FORCE}, product_
 CREATE_VARIATION: Final = Endpoint(create, may_create, {"id": _ID, **VARIATION_FIELDS})
 UPDATE_VARIATION: Final = Endpoint(update, may_edit, _without_defaults(VARIATION_FIELDS), variation_is_absent)
 DELETE_VARIATION: Final = Endpoint(delete, may_delete, {"force": _FORCE}, variation_is_absent)
+GENERATE: Final = Endpoint(generate, may_create, _GENERATE)
 BATCH: Final = Endpoint(batch, may_batch, _BATCH)

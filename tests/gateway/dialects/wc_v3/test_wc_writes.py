@@ -251,6 +251,36 @@ async def test_variations_are_created_deleted_and_found_by_their_parents_attribu
     assert (await shop.call("GET", f"/products/{V1}")).status_code == 404
 
 
+async def test_the_combinations_of_options_that_have_no_variation_get_one(shop: Shop) -> None:
+    attributes = [
+        {"name": "Size", "variation": True, "options": ["M", "L"]},
+        {"name": "Colour", "variation": True, "options": ["Red", "Blue", "Red"]},
+        {"name": "Fabric", "options": ["Wool"]},
+    ]
+    body = {"name": "Shirt", "type": "variable", "attributes": attributes}
+    parent = (await shop.call("POST", "/products", json=body)).json()
+    path = f"/products/{parent['id']}/variations"
+    both = [{"name": "Size", "option": "M"}, {"name": "colour", "option": "Red"}]
+    for chosen in (both, both[:1]):
+        await shop.call("POST", path, json={"attributes": chosen})
+
+    async def generate(**body: Any) -> Any:
+        response = await shop.call("POST", f"{path}/generate", json=body)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    defaults = {"regular_price": "5", "manage_stock": True, "stock_quantity": 3}
+    assert await generate(default_values=defaults) == {"count": 3, "deleted_count": 0}
+    made = await shop.get(path)
+    assert len(made) == 5
+    assert [(row["regular_price"], row["stock_quantity"]) for row in made].count(("5", 3)) == 3
+    assert await generate(delete=True) == {"count": 0, "deleted_count": 1}
+    assert len(await shop.get(path)) == 4
+    await refused(shop, "POST", f"{path}/generate", 400, json={"default_values": {"regular_price": []}})
+    await refused(shop, "POST", f"/products/{S}/variations/generate", 400)
+    await refused(shop, "POST", f"/products/{UNKNOWN}/variations/generate", 404)
+
+
 async def test_check_86_meta_data(shop: Shop) -> None:
     path = f"/products/{S}"
 
