@@ -58,10 +58,12 @@ class ProductEdit:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What an edit comes to. `columns` are those that it changes, `named` all that it gave."""
+    """What an edit comes to. `columns` are those that it changes, `named` all that it gave. A product and its
+    variations are one `family`."""
 
     index: int
     product_id: int
+    family: int
     created: bool = False
     named: Values = field(default_factory=dict)
     columns: Values = field(default_factory=dict)
@@ -72,6 +74,22 @@ class Decided:
     def of_catalogue(self) -> bool:
         """Whether it changes anything but stock."""
         return self.created or bool(self.columns) or self.removed is not None
+
+    @property
+    def parts(self) -> int:
+        """How many things it writes: its row, and each line of its stock."""
+        return self.of_catalogue + len(self.stock)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an edit cannot be done. `stock_line` is the place of what is wrong with its stock, `others` are products that
+    are in its way."""
+
+    one: Decided
+    error: Refused
+    stock_line: int | None = None
+    others: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -109,16 +127,17 @@ class Decisions:
     def _of_rows(self) -> Iterator[Decided]:
         return (one for one in self.of_catalogue if one.removed is None)
 
-    def refusals(self, problems: Iterable[Problem]) -> dict[int, Refused]:
-        """Whom the problems of a plan are refused for, though not yet all: who has one only with a product that has a
+    def refusals(self, problems: Iterable[Problem]) -> list[Refusal]:
+        """Who is refused for the problems of a plan, though not yet all: who has one only with a product that has a
         problem itself may be in the right when that one is out of the way."""
         blamed = [(one, problem) for problem in problems if (one := self._to_blame(problem)) is not None]
         products = {one.product_id for one, _ in blamed}
         certain = [(one, problem) for one, problem in blamed if products.isdisjoint(problem.others)] or blamed[:1]
-        return {one.index: _refusal(problem) for one, problem in reversed(certain)}
+        return [Refusal(one, _refusal(problem), others=frozenset(problem.others)) for one, problem in certain]
 
     def _to_blame(self, problem: Problem) -> Decided | None:
-        """Of the edits of a product, the last that named the column."""
+        """Of the edits of a product, the last that named the column: what edits of one product make of it is judged by
+        where they end."""
         editors = [one for one in self._of_rows() if _is_at(problem, one.product_id)]
         named = [one for one in editors if _column(problem).partition("[")[0] in one.named]
         return ([None, *editors, *named])[-1]
@@ -202,23 +221,25 @@ class _Asked:
         assert isinstance(decision, Edited)  # noqa: S101 (what is not there yet cannot be removed)
         parent = self._find(edit.parent) if edit.parent is not None else None
         variation = {"type": "variation", "parent_id": parent.id} if isinstance(parent, Stored) else {}
+        family = parent.id if isinstance(parent, Stored) else number
         values = {**decision.values, **variation}
         columns = _columns(number, values)
         if isinstance(columns, Refused):
             return columns
-        return Decided(index, number, created=True, named=values, columns=columns, stock=decision.stock)
+        return Decided(index, number, family, created=True, named=values, columns=columns, stock=decision.stock)
 
 
 def _of_stored(index: int, decision: Edited | Removed, stored: Stored) -> Decided | Refused:
+    family = stored.values["parent_id"] or stored.id
     if isinstance(decision, Removed):
         if stored.in_trash and not decision.permanently:
             return _IN_TRASH
-        return Decided(index, stored.id, removed=decision)
+        return Decided(index, stored.id, family, removed=decision)
     columns = _columns(stored.id, decision.values)
     if isinstance(columns, Refused):
         return columns
     changed = {name: value for name, value in columns.items() if stored.values[name] != value}
-    return Decided(index, stored.id, named=decision.values, columns=changed, stock=decision.stock)
+    return Decided(index, stored.id, family, named=decision.values, columns=changed, stock=decision.stock)
 
 
 def _columns(product_id: int, values: Values) -> Values | Refused:

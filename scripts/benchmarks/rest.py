@@ -89,14 +89,14 @@ def measure(engine: str, asked: argparse.Namespace) -> list[dict[str, Any]]:
             server("gateway.app:create_app", **gateway) as ours,
             server("rest_floor:create_app", STOCKGATE_BENCH_URL=copy) as floor,
         ):
-            rows = []
-            for name in (name for name in QUESTIONS if name in asked.only):  # counts last: no total is below them
-                question = QUESTIONS[name](items, {"wc": _basic(*wc), "stock": _basic("bench", token), "till": token})
+            keys = {"wc": _basic(*wc), "stock": _basic("bench", token), "till": token}
+            questions = [ask(items, keys) for name, ask in QUESTIONS.items() if name in asked.only]
+            for question in questions:  # before any turn: then both databases are still alike
                 for request in question.requests[:3]:
                     _same(question, *(_answer(side.port, request) for side in (ours, floor)))
-                pairs = [
-                    tuple(_turn(side, question, asked.seconds) for side in (ours, floor)) for _ in range(asked.turns)
-                ]
+            rows = []
+            for question in questions:  # counts last: no total is below them
+                pairs = [[_turn(side, question, asked.seconds) for side in (ours, floor)] for _ in range(asked.turns)]
                 rows.append({"engine": engine, "what": question.what, **_figures(pairs)})
             return rows
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -10,13 +11,15 @@ from functools import partial
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from storage import inventory, product_edits, product_views, reconciliation, stored_products
 from storage.changes import AdjustQuantity, ItemKey, LocationKey, Origin, Policy, Refused, SetQuantity
 from storage.database import Database
 from storage.errors import ErrorCode, InventoryError
-from storage.product_edits import Edited, Edits, EditsRejectedError, ProductEdit, Removed, Stored
-from storage.tables import CatalogChange, IdempotencyRecord, LedgerEntry, Product, StockChangeGroup
+from storage.product_edits import Edited, EditOutcome, Edits, EditsRejectedError, ProductEdit, Removed, Stored
+from storage.tables import CatalogChange, IdempotencyRecord, LedgerEntry, Product, StockChangeGroup, StockLevel
+from storage.upsert import table_of
 from tests.builders import a_change, a_group
 from tests.storage.reading import ledger_sums, on_hand, rows
 from tests.storage.test_statements import statements
@@ -401,6 +404,59 @@ async def test_edits_at_once_neither_lose_nor_make_units(catalogue: Database) ->
     assert len(rejected) == 4
     assert all(isinstance(one, EditsRejectedError) for one in rejected)
     assert await on_hand(catalogue) == {(1, 1): 90, (1, 2): 12} == await ledger_sums(catalogue)
+
+
+def _any_edit(chance: random.Random) -> ProductEdit:
+    """One of those that neither give up what others want nor put right what others did."""
+    place = chance.choice((None, HERE, THERE, LocationKey("id", 3)))
+    quantity = chance.choice((SetQuantity(chance.randint(-1, 9)), AdjustQuantity(chance.randint(-4, 4))))
+    stock = [(place, quantity), (HERE, AdjustQuantity(chance.randint(-2, 2)))][: chance.randint(0, 2)]
+    columns: dict[str, Any] = {"name": chance.choice("ABC"), "backorders": "no", "extra": {"n": [1.5]}}
+    values = {name: value for name, value in columns.items() if chance.random() < 0.3}
+    item = chance.choice((None, None, 1, 1, 2, 3, 4, 99))
+    if item is None:
+        sku, sale_price = chance.choice(("SKU-5", "X", "Y")), chance.randint(6, 12)
+        values |= {"name": "New", "sku": sku, "regular_price": 10, "sale_price": sale_price}
+    return ProductEdit(gives(*stock, **values), None if item is None else ItemKey("id", item))
+
+
+@pytest.mark.parametrize("rounds", [6, pytest.param(400, marks=pytest.mark.campaign)])
+async def test_a_set_comes_to_what_its_edits_come_to_one_by_one(catalogue: Database, rounds: int) -> None:
+    chance = random.Random(4)  # noqa: S311 (examples)
+
+    async def at_once(session: Any, edits: list[ProductEdit]) -> Any:
+        edited = await product_edits.edit(session, edits, ORIGIN, policy=Policy.KEEP_GOING)
+        return edited.outcomes, await _state(session)
+
+    async def one_by_one(session: Any, edits: list[ProductEdit]) -> Any:
+        each = [await product_edits.edit(session, [one], ORIGIN, policy=Policy.KEEP_GOING) for one in edits]
+        outcomes = [replace(edited.outcomes[0], index=index) for index, edited in enumerate(each)]
+        return outcomes, await _state(session)
+
+    refused = 0
+    for _ in range(rounds):
+        edits = [_any_edit(chance) for _ in range(chance.randint(1, 12))]
+        whole, single = [await catalogue.rehearse(way, edits) for way in (at_once, one_by_one)]
+        assert [_comparable(o) for o in whole[0]] == [_comparable(o) for o in single[0]]
+        assert whole[1] == single[1]
+        refused += sum(outcome.error is not None for outcome in whole[0])
+    assert refused > rounds
+
+
+def _comparable(outcome: EditOutcome) -> Any:
+    """An outcome without ids of new products, which may leave gaps, and without what a refusal tells of others."""
+    error = outcome.error and (outcome.error.code, outcome.error.field, outcome.error.current_quantity)
+    return outcome.index, outcome.created, outcome.changed, error, outcome.stock_line
+
+
+async def _state(session: Any) -> Any:
+    """Products and levels without times and ids of new products."""
+    products = table_of(Product)
+    found = (await session.execute(select(products).order_by(products.c.id))).mappings().all()
+    places = {row["id"]: place for place, row in enumerate(found)}
+    plain = [{name: row[name] for name in ("sku", "name", "regular_price", "sale_price", "extra")} for row in found]
+    levels = (await session.execute(select(table_of(StockLevel)))).mappings().all()
+    return plain, {(places[row["product_id"]], row["location_id"]): row["on_hand"] for row in levels}
 
 
 async def _compare_and_set(database: Database, number: int) -> None:
