@@ -9,6 +9,8 @@ import orjson
 from starlette.requests import Request
 
 _EXACT_DIGITS_MAX: Final = 18
+DEPTH_MAX: Final = 200
+"""How deeply JSON may nest. What is read is written again, within answers, and the encoder's limit is 254."""
 
 
 class BodyTooLargeError(Exception):
@@ -46,11 +48,18 @@ async def read_json(request: Request, *, with_nan: bool = False) -> Any:
 
 
 def parse_json(text: bytes, *, with_nan: bool = False) -> Any:
-    """The value of a document. Raises InvalidJsonError.
+    """The value of a document. Raises InvalidJsonError, also when it nests more than DEPTH_MAX levels deep.
 
     A number like 1e400 is infinite: an invalid value of its field, not malformed JSON. `with_nan` reads `Infinity` and
     `NaN`, too, which are none, but are written by careless encoders.
     """
+    value = _parse(text, with_nan=with_nan)
+    if text.count(b"[") + text.count(b"{") > DEPTH_MAX and _is_too_deep(value):
+        raise InvalidJsonError
+    return value
+
+
+def _parse(text: bytes, *, with_nan: bool) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -62,6 +71,19 @@ def parse_json(text: bytes, *, with_nan: bool = False) -> Any:
     except (ValueError, TypeError, RecursionError):
         raise InvalidJsonError from None
     return value
+
+
+def _is_too_deep(value: Any) -> bool:
+    """Level by level, so that no depth exhausts the stack."""
+    level = [value]
+    for _ in range(DEPTH_MAX):
+        level = [
+            child
+            for parent in level
+            if isinstance(parent, dict | list)
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+        ]
+    return any(isinstance(child, dict | list) for child in level)
 
 
 def _integer(digits: str) -> int | float:

@@ -59,7 +59,14 @@ def problems_of(operation: str, response: httpx.Response) -> list[str]:
     if not media_type.endswith("json"):
         return []
     validator = _validator(operation, response.status_code, media_type)
-    return [f"{error.instance_path}: {error.message}" for error in validator.iter_errors(response.json())][:5]
+    return [_told(error) for error in validator.iter_errors(response.json())][:5]
+
+
+def _told(error: Any) -> str:
+    """Where it is wrong; of alternatives, in the one that holds for longest."""
+    while context := getattr(error.kind, "context", None):
+        error = max((errors[0] for errors in context), key=lambda each: len(each.instance_path))
+    return f"{error.instance_path}: {error.message[:300]}"
 
 
 @cache

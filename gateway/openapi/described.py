@@ -60,11 +60,15 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What is said of a dialect. `errors` are what any of its operations may be answered with instead, by status: 413
-    only those with a body. 401 may be told to whoever sends wrong credentials, also where none are needed."""
+    """What is said of a dialect. `errors` are what any of its operations may be answered with instead, by status.
+
+    401 may be told to whoever sends wrong credentials, also where none are needed; 413 only of operations with a body,
+    unless the dialect `reads_every_body`, that of a GET too.
+    """
 
     title: str
     description: str
     operations: Sequence[Operation]
     security: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     errors: Mapping[int, Answer] = field(default_factory=dict)
+    reads_every_body: bool = False

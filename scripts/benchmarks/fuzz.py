@@ -2,9 +2,9 @@
 
 A request is one that /openapi.json describes, with values of the catalogue where they fit; near to half are then
 mutated, some often: a value of the wrong kind, a bound passed by one, a member left out or doubled, a body cut or no
-JSON at all, a wrong method, path, header or key. Several are on their way at once. No answer may be a 5xx (but for the
-two that contracts have), every answer to a described route must be as described, and in the end the ledger must explain
-every stock level.
+JSON at all, a wrong method, path, header or key. Several are on their way at once. No answer may be a 5xx (but for
+those that contracts have), every answer to a described route must be as described, and in the end the ledger must
+explain every stock level.
 Exits 1 when something is wrong; `--seed` and `--requests` make the same requests again.
 """
 

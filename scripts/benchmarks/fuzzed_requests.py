@@ -171,7 +171,13 @@ class Requests:
             return chance.choice(EDGES)
         known = self._catalogue.value(name, chance)
         kinds = schema.get("type", "object" if "properties" in schema else None)
-        kind = chance.choice(kinds) if isinstance(kinds, list) else kinds
+        kind = kinds
+        if isinstance(kinds, list):  # the first is what is meant, the others are taken for it
+            kind = kinds[0] if chance.random() < 0.9 else chance.choice(kinds)
+        if name in {"create", "update"} and depth == 1:
+            return [self._of_batch(name, chance) for _ in range(chance.choice([1, 2, 3, 5]))]
+        if name == "delete" and depth == 1:
+            return [chance.choice(self._catalogue.products).id]
         if known is not None and kind not in {"array", "object"} and chance.random() < 0.85:
             return known
         if schema.get("enum"):
@@ -183,6 +189,16 @@ class Requests:
         if schema.get("examples") and chance.random() < 0.5:
             return chance.choice(schema["examples"])
         return self._of_kind(kind, name, schema, chance, depth)
+
+    def _of_batch(self, kind: str, chance: Random) -> Any:
+        """A product to be created or updated: a batch's own schema takes anything."""
+        operation = self._operation("POST", "/wp-json/wc/v3/products")
+        made = self._value("", operation["requestBody"]["content"]["application/json"]["schema"], chance, 1)
+        if isinstance(made, dict):
+            made.pop("id", None)
+            if kind == "update":
+                made["id"] = chance.choice(self._catalogue.products).id
+        return made
 
     def _of_kind(self, kind: Any, name: str, schema: Mapping[str, Any], chance: Random, depth: int) -> Any:
         match kind:
@@ -209,7 +225,7 @@ class Requests:
         if depth > 4:
             return {}
         wanted = set(schema.get("required", [])) | {
-            name for name in members if chance.random() < min(0.7, 8 / len(members))
+            name for name in members if chance.random() < min(0.7, 5 / len(members))
         }
         if not members:
             wanted = {name for name in ("id", "sku", "stock", "quantity", "name") if chance.random() < 0.3}

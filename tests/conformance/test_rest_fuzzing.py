@@ -21,11 +21,11 @@ from tests.conformance.conftest import serving_on
 from tests.conformance.serving import Served
 from tests.conftest import ENGINES
 
-REFUSED: Final = ["2xx", "3xx", "401", "403", "404", "409", "412", "422"]
+REFUSED: Final = ["2xx", "3xx", "401", "403", "404", "409", "410", "412", "422"]
 """What is well-formed may be refused by the inventory, for what it is."""
 MALFORMED_BY_CONTENT: Final = "^/(graphql|api/product|wp-json/wc)"
 """Routes whose contract says 400 to what JSON schema cannot tell apart: a document, a field that counts as missing."""
-MALFORMED: Final = ["400", "401", "403", "404", "405", "406", "409", "412", "413", "415", "422"]
+MALFORMED: Final = ["400", "401", "403", "404", "405", "406", "409", "410", "412", "413", "415", "422"]
 
 
 def _expecting(refused: list[str]) -> dict[str, Any]:

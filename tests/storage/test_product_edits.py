@@ -420,7 +420,7 @@ def _any_edit(chance: random.Random) -> ProductEdit:
     return ProductEdit(gives(*stock, **values), None if item is None else ItemKey("id", item))
 
 
-@pytest.mark.parametrize("rounds", [10, pytest.param(400, marks=pytest.mark.campaign)])
+@pytest.mark.parametrize("rounds", [6, pytest.param(400, marks=pytest.mark.campaign)])
 async def test_a_set_comes_to_what_its_edits_come_to_one_by_one(catalogue: Database, rounds: int) -> None:
     chance = random.Random(4)  # noqa: S311 (examples)
 

@@ -162,4 +162,5 @@ def describe(namespace: Namespace) -> Described:
             },
         },
         errors=described.ERRORS,
+        reads_every_body=True,
     )

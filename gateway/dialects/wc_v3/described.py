@@ -147,7 +147,7 @@ def _changes(summary: str, model: Any, *, status: int = 200) -> Told:
 
 
 def _deletes(summary: str, model: Any) -> Told:
-    gone = {410: refused("It is in the trash already."), 501: refused("It can only be deleted for good: `force`.")}
+    gone = {410: refused("It is in the trash already.")}
     return Told(summary, model, 200, CHANGED, CHANGING, {**_REFUSALS, **_MISSING, **gone})
 
 
@@ -254,4 +254,5 @@ def describe(namespace: Namespace) -> Described:
             "bearer": {"type": "http", "scheme": "bearer", "description": "The same key."},
         },
         errors=described.ERRORS,
+        reads_every_body=True,
     )

@@ -15,6 +15,8 @@ STOCK_STATUSES: Final = ("instock", "outofstock", "onbackorder")
 BACKORDERS: Final = ("no", "notify", "yes")
 TAX_STATUSES: Final = ("taxable", "shipping", "none")
 VISIBILITIES: Final = ("visible", "catalog", "search", "hidden")
+EXACT_MAX: Final = 2**53
+"""The largest integer that every client reads as it is."""
 
 
 def _text(description: str, **more: Any) -> Parameter:
@@ -26,7 +28,8 @@ def _flag(description: str, **more: Any) -> Parameter:
 
 
 def _integer(description: str, **more: Any) -> Parameter:
-    return Parameter(type="integer", description=description, **more)
+    """What clients read as another number than was sent is refused."""
+    return Parameter(type="integer", description=description, minimum=-EXACT_MAX, maximum=EXACT_MAX, **more)
 
 
 def _rows(description: str, **properties: Parameter) -> Parameter:
@@ -39,7 +42,7 @@ def _date(description: str) -> Parameter:
 
 _ID: Final = _integer("Its id.")
 _NAMED: Final = {"id": _ID, "name": _text("Its name."), "slug": _text("Its slug.")}
-_IDS: Final = Parameter(type="integer")
+_IDS: Final = _integer("")
 _SHARED: Final[Mapping[str, Parameter]] = {
     "description": _text("Description, as HTML."),
     "sku": _text("Unique identifier of the shop's own."),

@@ -30,22 +30,33 @@ from storage.slugs import slug_of
 KEPT: Final = NAME
 """The part of `extra` that is this dialect's."""
 _SLUG_LENGTH_MAX: Final = 200
+_ONLY_TO_EDIT: Final = frozenset({"permalink_template", "generated_slug"})
 _OF_BOTH: Final[Mapping[str, Any]] = {"shipping_class_id": 0, "meta_data": []}
-_OF_PRODUCTS: Final[Mapping[str, Any]] = {
+
+
+def _in_order(shape: Any, **defaults: Any) -> Mapping[str, Any]:
+    """All fields of a shape in its order, those without a default empty: answers keep it when they are filled in."""
+    always = [name for name in shape.__annotations__ if name not in _ONLY_TO_EDIT]
+    return {name: defaults.get(name) for name in sorted(always, key="_links".__eq__)}  # the links come last
+
+
+_OF_PRODUCTS: Final = _in_order(
+    Product,
     **DEFAULTS,
     **_OF_BOTH,
-    "total_sales": 0,
-    "average_rating": "0.00",
-    "rating_count": 0,
-    "related_ids": [],
-    "price_html": "",
-}
-_OF_VARIATIONS: Final[Mapping[str, Any]] = {
+    total_sales=0,
+    average_rating="0.00",
+    rating_count=0,
+    related_ids=[],
+    price_html="",
+)
+_OF_VARIATIONS: Final = _in_order(
+    Variation,
     **{name: value for name, value in DEFAULTS.items() if name in OF_VARIATIONS},
     **_OF_BOTH,
-    "image": None,
-    "gallery_image_ids": [],
-}
+    image=None,
+    gallery_image_ids=[],
+)
 _READ_ONLY: Final = frozenset(
     {
         "total_sales",

@@ -97,7 +97,7 @@ def options(resources: Iterable[Resource]) -> Sequence[Operation]:
     return [
         Operation(
             "OPTIONS", plain(path), "What this route takes", answers,
-            parameters=[*_in_path(path)], security=(),
+            parameters=[*_in_path(path, exactly=False)], security=(),
         )
         for path in ("", *(resource.path for resource in resources))
     ]  # fmt: skip
@@ -138,7 +138,11 @@ def _operation(verb: str, path: str, endpoint: Endpoint, told: Mapping[str, Told
         verb,
         plain(path),
         known.summary,
-        {known.status: Answer("Done.", known.model or Any, headers=("Allow", *known.headers)), **known.errors},
+        {
+            **({404: refused("There is no such route.")} if "{" in path else {}),
+            known.status: Answer("Done.", known.model or Any, headers=("Allow", *known.headers)),
+            **known.errors,
+        },
         parameters=[*_in_path(path), *(() if has_body else _in_query(args))],
         headers=known.sends,
         body=_body(args) if has_body else None,
@@ -152,9 +156,12 @@ def _documented(endpoint: Endpoint) -> str:
     return first.partition(": ")[2] or first
 
 
-def _in_path(path: str) -> Iterator[Parameter]:
+def _in_path(path: str, *, exactly: bool = True) -> Iterator[Parameter]:
+    """Others lead to no route; OPTIONS tells nothing of it then, and no error."""
     for name, kind in re.findall(r"\{(\w+)(?::(\w+))?\}", path):
-        schema = {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"} if kind else {"type": "integer", "minimum": 0}
+        schema: dict[str, Any] = {"type": "string"}
+        if exactly:
+            schema = {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"} if kind else {"type": "integer", "minimum": 0}
         yield Parameter(name, schema, "Names it." if kind else "Its id.", "path")
 
 
@@ -179,12 +186,13 @@ def _typed(declared: Declared) -> dict[str, Any]:
 
 
 def _body(args: Mapping[str, Declared]) -> dict[str, Any]:
-    """A JSON object. The first type of each member is the one that it is turned into."""
+    """A JSON object; what is none says nothing. The first type of each member is the one that it is turned into."""
     required = [name for name, declared in args.items() if declared.required]
     members = {name: _accepted(declared) for name, declared in args.items()}
-    return {"type": "object", "properties": members, **({"required": required} if required else {})}
+    return {"type": _ANY, "properties": members, **({"required": required} if required else {})}
 
 
+_ANY: Final = ["object", "array", "string", "number", "boolean", "null"]
 _TAKEN: Final[Mapping[str, list[str]]] = {
     "integer": ["integer", "string", "null"],
     "number": ["number", "string", "null"],

@@ -67,6 +67,7 @@ def root(namespaces: Sequence[Namespace]) -> Dialect:
         f"The root of all WordPress-shaped routes.\n\n{described.CONVENTIONS}",
         [described.index("all namespaces", described.RootIndex), *described.options([])],
         errors=described.ERRORS,
+        reads_every_body=True,
     )
     return Dialect("wordpress", ["/wp-json"], [route("", resource)], _Anonymous(), HANDLERS, cors=False, described=told)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import httpx
+import orjson
 import pytest
 from sqlalchemy import text
 from starlette.authentication import AuthCredentials, AuthenticationBackend, BaseUser
@@ -14,6 +15,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from gateway.authentication import header_token
+from gateway.body import DEPTH_MAX, InvalidJsonError, parse_json
 from gateway.dialects import DIALECTS
 from gateway.dialects.dialect import ANSWERED, Dialect, mounts
 from storage.access import Visibility
@@ -144,3 +146,12 @@ async def test_a_key_for_some_pages_is_refused_from_others(serve: Serve, issue_k
             refused = await client.get(path, headers={**key, "Origin": "https://evil.example"})
             assert (refused.status_code, refused.json().get("code")) == (403, code)
             assert "not for pages of https://evil.example" in str(refused.json())
+
+
+def test_json_nests_no_deeper_than_it_can_be_written_again() -> None:
+    deep = [b"[" * DEPTH_MAX + b"]" * DEPTH_MAX, b'{"a":' * DEPTH_MAX + b"1" + b"}" * DEPTH_MAX]
+    for written in (*deep, b"[" + b"[]," * 500 + b"[]]"):
+        orjson.dumps({"within": [{"an": {"answer": parse_json(written)}}]})
+    for written in deep:
+        with pytest.raises(InvalidJsonError):
+            parse_json(b'{"more":' + written + b"}")

@@ -225,7 +225,13 @@ KEPT = {
     "tax_class": "reduced-rate",
     "categories": [{"id": 7, "name": "Mugs", "slug": "mugs"}],
     "tags": [{"id": 8, "name": "", "slug": ""}],
-    "images": [{"id": 3, "src": "https://cdn.example/a.jpg"}],
+    "images": [
+        {
+            "id": 3, "src": "https://cdn.example/a.jpg", "name": "", "alt": "",
+            "date_created": "2026-01-01T00:00:00", "date_created_gmt": "2026-01-01T00:00:00",
+            "date_modified": "2026-01-01T00:00:00", "date_modified_gmt": "2026-01-01T00:00:00",
+        }
+    ],
     "meta_data": [{"id": 1, "key": "k", "value": {"any": [1, None]}}, {"id": 2, "key": "other", "value": ""}],
     "meta_last_id": 2,
     "menu_order": 4,
