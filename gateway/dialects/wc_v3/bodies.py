@@ -16,17 +16,15 @@ from gateway.dialects.wordpress import RestError
 from gateway.dialects.wordpress.coercion import InvalidValueError, coerced
 from gateway.dialects.wordpress.parameters import Parameter
 
-_OF_SETTERS: Final[Mapping[str, RestError]] = {
-    "tax_status": RestError(400, "product_invalid_tax_status", "Invalid product tax status."),
-    "catalog_visibility": RestError(400, "product_invalid_catalog_visibility", "Invalid catalog visibility option."),
+_OF_SETTERS: Final[Mapping[str, tuple[str, str]]] = {
+    "tax_status": ("product_invalid_tax_status", "Invalid product tax status."),
+    "catalog_visibility": ("product_invalid_catalog_visibility", "Invalid catalog visibility option."),
 }
 """What a batch says of values that are none of a field's, where the reference has a code of its own."""
-CANNOT_CREATE: Final = RestError(
-    403, "woocommerce_rest_cannot_create", "Sorry, you are not allowed to create resources."
-)
-CANNOT_DELETE: Final = RestError(
-    403, "woocommerce_rest_cannot_delete", "Sorry, you are not allowed to delete this resource."
-)
+_FORBIDDEN: Final = {
+    "create": "Sorry, you are not allowed to create resources.",
+    "delete": "Sorry, you are not allowed to delete this resource.",
+}
 _ID: Final = Parameter(type="integer", description="The id of a product.")
 
 
@@ -48,7 +46,7 @@ class Reader:
     def created(self, item: Any) -> ProductBody:
         """An item that a batch shall create. Raises RestError."""
         if self.stock_only:
-            raise CANNOT_CREATE
+            raise _forbidden("create")
         if isinstance(item, dict) and number_of(item):
             raise self._exists()
         return self._lenient(item)
@@ -60,7 +58,7 @@ class Reader:
     def deleted(self, item: Any, *, permanently: bool = True) -> Deletion:
         """An item that shall be deleted. Raises RestError."""
         if self.stock_only:
-            raise CANNOT_DELETE
+            raise _forbidden("delete")
         return Deletion(number_of(item), permanently, self.is_variation)
 
     @property
@@ -74,7 +72,8 @@ class Reader:
         try:
             return self._body(lenient(self._fields, sent), id_)
         except InvalidFieldError as error:
-            raise _OF_SETTERS.get(error.field) or errors.invalid(error.field, error.reason) from None
+            told = _OF_SETTERS.get(error.field)
+            raise (RestError(400, *told) if told else errors.invalid(error.field, error.reason)) from None
 
     def _body(self, fields: Mapping[str, Any], id_: int | None) -> ProductBody:
         return ProductBody(
@@ -89,6 +88,10 @@ class Reader:
     def _exists(self) -> RestError:
         noun = "product_variation" if self.is_variation else "product"
         return RestError(400, f"woocommerce_rest_{noun}_exists", f"Cannot create existing {noun.replace('_', ' ')}.")
+
+
+def _forbidden(what: str) -> RestError:
+    return RestError(403, f"woocommerce_rest_cannot_{what}", _FORBIDDEN[what])
 
 
 def number_of(item: Any) -> int:

@@ -52,6 +52,7 @@ class Draft:
     shown_attributes: Sequence[Mapping[str, Any]] | None = None
     on_hand: int = 0
     has_variations: bool = False  # of which stock is tracked
+    parent_has_variations: bool = False
     values: dict[str, Any] = field(default_factory=dict)
     kept: dict[str, Any] = field(init=False)
     stock: list[tuple[LocationKey | None, SetQuantity | AdjustQuantity]] = field(default_factory=list)

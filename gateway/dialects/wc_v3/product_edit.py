@@ -84,6 +84,7 @@ class ProductBody:
         )
         if stored is not None:
             draft.on_hand, draft.has_variations = stored.on_hand, stored.has_variations
+            draft.parent_has_variations = stored.parent_has_variations
         return draft
 
 

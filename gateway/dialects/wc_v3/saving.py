@@ -124,7 +124,7 @@ async def _with_parent(session: AsyncSession, items: Sequence[Item], caller: Cal
     parent = (await _views(session, [caller.parent_id])).get(caller.parent_id)
     if parent is None:
         return items
-    row = {"sku": parent.sku, "manage_stock": parent.manage_stock, "extra": parent.extra}
+    row = {"sku": parent.sku, "manage_stock": parent.carrier == "own", "extra": parent.extra}
     return [replace(item, parent=row) if isinstance(item, ProductBody) and _is_new(item) else item for item in items]
 
 

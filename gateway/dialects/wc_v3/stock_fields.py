@@ -24,14 +24,16 @@ def take_stock(draft: Draft) -> Refused | None:
     if managed != draft.row["manage_stock"] or draft.is_new:
         draft.values["manage_stock"] = managed
     _take_status(draft, managed=managed)
-    if not managed:
+    if not managed and not _has_managed_parent(draft):
         draft.values |= {"backorders": Backorders.NO.value, "low_stock_threshold": None}
         return None
-    if "backorders" in draft.fields:
-        draft.values["backorders"] = draft.fields["backorders"]
     if "low_stock_amount" in draft.fields:
         amount = draft.fields["low_stock_amount"]
         draft.values["low_stock_threshold"] = None if amount is None else min(abs(amount), QUANTITY_MAX)
+    if not managed:
+        return None  # back-orders and quantity are its parent's
+    if "backorders" in draft.fields:
+        draft.values["backorders"] = draft.fields["backorders"]
     if draft.type == "variable" and draft.has_variations:
         return None  # they have the stock; a quantity that is sent along with such a product is nobody's
     return _take_quantity(draft)
@@ -60,9 +62,14 @@ def _take_status(draft: Draft, *, managed: bool) -> None:
 
 def _follows_others(draft: Draft) -> bool:
     """Whether the status is that of its variations or of its parent."""
-    if draft.is_variation:
-        return draft.parent is not None and bool(draft.parent["manage_stock"])
-    return draft.type == "variable"
+    return _has_managed_parent(draft) if draft.is_variation else draft.type == "variable"
+
+
+def _has_managed_parent(draft: Draft) -> bool:
+    """Whether it is a variation whose parent carries the stock, unless it does itself."""
+    if not draft.is_variation or draft.parent is None or not draft.parent["manage_stock"]:
+        return False
+    return bool(draft.row["manage_stock"]) or not draft.parent_has_variations
 
 
 def _status_of(draft: Draft) -> str:

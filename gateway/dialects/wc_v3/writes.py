@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import orjson
 
@@ -59,8 +59,8 @@ class Call:
 
     def shown(self, view: ProductView) -> dict[str, Any]:
         """A product as the answer to a write shows it."""
-        show = responses.variation if self.reader.is_variation else responses.product
-        return dict(show(view, self.site))
+        shown = responses.variation if self.reader.is_variation else responses.product
+        return cast("dict[str, Any]", shown(view, self.site))
 
     def headers(self, saving: Saving, view: ProductView | None = None) -> dict[str, str]:
         """Where to find in the ledger what was done, and the version of what came of it."""

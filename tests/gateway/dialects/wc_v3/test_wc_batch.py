@@ -66,6 +66,9 @@ async def test_checks_88_to_90_how_many_a_batch_may_have(shop: Shop) -> None:
     for body in ({}, {"update": []}):
         assert await batch(shop, body) == []
     assert (await shop.call("POST", "/products/batch", json={"update": 5})).status_code == 400
+    form = {"update[0][id]": str(S), "update[0][stock_quantity]": "4", "delete[]": str(UNKNOWN)}
+    answer = (await shop.call("PUT", "/products/batch", data=form)).json()
+    assert (answer["update"][0]["stock_quantity"], answer["delete"][0]["id"]) == (4, UNKNOWN)
 
 
 async def test_checks_91_and_92_created_then_updated_then_deleted(shop: Shop) -> None:

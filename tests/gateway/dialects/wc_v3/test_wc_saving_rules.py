@@ -29,9 +29,12 @@ def a_row(id: int = 1, **values: Any) -> dict[str, Any]:  # noqa: A002 (the colu
     return {column.name: getattr(product, column.name) for column in table_of(Product).columns}
 
 
+HELD = ("on_hand", "has_variations", "parent_has_variations")
+
+
 def decided(body: dict[str, Any], *, parent: dict[str, Any] | None = None, **values: Any) -> Edited | Refused:
     """What a batch's body makes of a product with these columns; `on_hand` and the like are Stored's."""
-    held = {name: values.pop(name) for name in ("on_hand", "has_variations") if name in values}
+    held = {name: values.pop(name) for name in HELD if name in values}
     reader = Reader(KYIV, is_variation=values.get("type") == "variation")
     return reader.updated({"id": 1, **body}).decide(Stored(a_row(**values), parent, **held))
 
@@ -113,6 +116,11 @@ def test_stock_is_asked_for_only_of_what_is_managed(
         ({"stock_status": "outofstock"}, {**UNMANAGED, "type": "variation", "parent": a_row(2, **UNMANAGED)},
          {"stock_status": "outofstock"}),
         ({"manage_stock": False}, {"type": "variable", "has_variations": True}, {}),  # as it was shown
+        ({"stock_status": "outofstock"},
+         {**UNMANAGED, "type": "variation", "parent": a_row(2), "parent_has_variations": True},
+         {"stock_status": "outofstock"}),
+        ({"manage_stock": "parent", "backorders": "no", "stock_quantity": 5},
+         {**UNMANAGED, "type": "variation", "parent": a_row(2), "backorders": "yes", "low_stock_threshold": 3}, {}),
         ({"backorders": "notify", "low_stock_amount": -4}, {}, {"backorders": "notify", "low_stock_threshold": 4}),
         ({"low_stock_amount": None}, {"low_stock_threshold": 4}, {"low_stock_threshold": None}),
         ({"backorders": "perhaps"}, {}, {}),
