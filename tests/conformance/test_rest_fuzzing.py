@@ -109,7 +109,8 @@ def fuzz(fuzzed: Fuzzed, cases: int, **options: Any) -> None:
 
 @pytest.mark.parametrize("fuzzed", ["sqlite"], indirect=True)
 def test_no_case_that_schemathesis_makes_is_answered_other_than_described(fuzzed: Fuzzed) -> None:
-    fuzz(fuzzed, 60, phases=set(Phase) - {Phase.shrink, Phase.explain})
+    """Always the same cases: those of the campaign are others each time."""
+    fuzz(fuzzed, 60, phases=[Phase.generate], derandomize=True, database=None)
 
 
 @pytest.mark.campaign
