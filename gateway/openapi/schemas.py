@@ -33,12 +33,17 @@ class Schemas:
         self._prefix = prefix
         self._wanted: list[tuple[int, Mode, TypeAdapter[Any]]] = []
         self._slots: list[dict[str, Any]] = []
+        self._known: dict[tuple[Mode, str], dict[str, Any]] = {}  # an adapter of a large type takes a while
 
     def of(self, model: Model, mode: Mode) -> dict[str, Any]:
         """The schema of a model. It is empty until components() was called."""
         if isinstance(model, Mapping):
             return dict(model)
+        known = self._known.get((mode, repr(model)))
+        if known is not None:
+            return known
         slot: dict[str, Any] = {}
+        self._known[mode, repr(model)] = slot
         self._wanted.append((len(self._slots), mode, TypeAdapter(model)))
         self._slots.append(slot)
         return slot

@@ -214,14 +214,15 @@ async def test_sql_says_the_same_of_every_level_and_product(database: Database, 
     def seen(row: Any) -> Any:
         return row.location_id != HIDDEN_LOCATION
 
+    products = {id_: world.product(p) for id_, p in world.products.items()}
     for status in Status:
         found = select(product.id).where(availability.product_is(product, status, seen, lambda _: true()))
-        expected_ids = {p.id for p in world.products.values() if world.product(p).status is status}
+        expected_ids = {id_ for id_, of in products.items() if of.status is status}
         assert {row.id for row in await _all(database, found)} == expected_ids
         assert expected_ids
     quantity = availability.product_quantity(product, seen, lambda _: true())
     rows = await _all(database, select(product.id, quantity))
-    assert dict(map(tuple, rows)) == {id_: world.product(p).quantity for id_, p in world.products.items()}
+    assert dict(map(tuple, rows)) == {id_: of.quantity for id_, of in products.items()}
 
 
 async def test_sql_finds_the_same_levels_low_and_as_much_too_low(database: Database, world: World) -> None:

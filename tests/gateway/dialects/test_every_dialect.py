@@ -18,9 +18,11 @@ from gateway.authentication import header_token
 from gateway.body import DEPTH_MAX, InvalidJsonError, parse_json
 from gateway.dialects import DIALECTS
 from gateway.dialects.dialect import ANSWERED, Dialect, mounts
+from gateway.openapi.serving import described
 from storage.access import Visibility
 from storage.database import Database
 from storage.errors import InventoryError
+from tests import conforming
 
 Serve = Callable[..., Any]
 ROOT: Final = "wordpress"  # the index of /wp-json, where nothing is to be had
@@ -155,3 +157,23 @@ def test_json_nests_no_deeper_than_it_can_be_written_again() -> None:
     for written in deep:
         with pytest.raises(InvalidJsonError):
             parse_json(b'{"more":' + written + b"}")
+
+
+@pytest.mark.parametrize("template_url", ["sqlite"], indirect=True)
+async def test_what_is_too_large_or_too_much_is_told_in_each_dialect_s_shape(serve: Serve, issue_key: Any) -> None:
+    rich, poor = await issue_key("read", "write"), await issue_key("read", "write", cost_per_minute=1)
+    asked = 0
+    async with serve(body_bytes_max=1024) as client:
+        for path, item in described()["paths"].items():
+            method = next((method for method in item if "requestBody" in item[method]), None)
+            if method is None or path == "/graphql":
+                continue
+            url = path.format(type="id", identifier="1", id="1", product_id="3")
+            for key, status in ((rich, 413), (poor, 429)):
+                headers = {"X-API-Key": key, "Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+                answer = await client.request(method, url, content=b'"%b"' % (b"x" * 1024), headers=headers)
+                assert answer.status_code == status, (path, answer.text)
+                assert conforming.problems_of(f"{method} {path}", answer) == []
+                assert (status == 429) == ("retry-after" in answer.headers)
+            asked += 1
+    assert asked >= 10
