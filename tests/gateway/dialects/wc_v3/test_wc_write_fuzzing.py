@@ -56,7 +56,7 @@ def fitting(parameter: Parameter) -> st.SearchStrategy[Any]:
             )
         case "mixed":
             return VALUES
-    return st.sampled_from(TEXTS[:7]) | st.text(st.characters(exclude_characters="\0"), max_size=8)
+    return st.sampled_from(TEXTS[:7]) | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 
 
 def bodies(fields: Mapping[str, Parameter]) -> st.SearchStrategy[dict[str, Any]]:
