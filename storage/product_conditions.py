@@ -13,7 +13,6 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    Select,
     Text,
     and_,
     bindparam,
@@ -210,19 +209,23 @@ def changed_from(product: Any, moment: datetime) -> Condition:
 
 
 def modified_at(product: Any, parent: Any) -> ColumnElement[datetime]:
-    """When a row last changed, in the sense of changed_from()."""
-    item, member = table_of(Product).alias("modified"), table_of(Product).alias("modified_member")
-    level = table_of(StockLevel).alias("modified_level")
-    family = select(member.c.id).where(or_(member.c.id == product.id, member.c.parent_id == product.id))
-    rows: Select[Any] = select(func.max(item.c.updated_at, type_=Timestamp())).where(
-        or_(item.c.id == product.id, item.c.parent_id == product.id)
-    )
-    levels: Select[Any] = select(func.max(level.c.updated_at, type_=Timestamp())).where(
-        or_(level.c.product_id.in_(family.correlate_except(member)), level.c.product_id == carrier_id(product, parent))
-    )
-    of_rows = rows.correlate_except(item).scalar_subquery()
-    of_levels = levels.correlate_except(level, member).scalar_subquery()
-    return case((of_levels > of_rows, of_levels), else_=of_rows)
+    """When a row last changed, in the sense of changed_from(): each time by itself, so that an index finds it."""
+    child, own = table_of(Product).alias("modified_variation"), table_of(StockLevel).alias("modified_level")
+    item, of_item = table_of(Product).alias("modified_item"), table_of(StockLevel).alias("modified_item_level")
+    carried = table_of(StockLevel).alias("modified_carrier_level")
+    times = union_all(
+        select(product.updated_at.label("time")).correlate(product.updated_at.table),
+        select(func.max(child.c.updated_at)).where(child.c.parent_id == product.id).correlate_except(child),
+        select(func.max(own.c.updated_at)).where(own.c.product_id == product.id).correlate_except(own),
+        select(func.max(of_item.c.updated_at))
+        .select_from(item.join(of_item, of_item.c.product_id == item.c.id))
+        .where(item.c.parent_id == product.id)
+        .correlate_except(item, of_item),
+        select(func.max(carried.c.updated_at))
+        .where(carried.c.product_id == carrier_id(product, parent))
+        .correlate_except(carried),
+    ).subquery("modified_times")
+    return select(func.max(times.c.time, type_=Timestamp())).scalar_subquery()
 
 
 def _between(value: ColumnElement[Any], least: Any, most: Any) -> Condition:
