@@ -62,7 +62,8 @@ class Catalogue:
         name = name.lower()
         product, location = chance.choice(self.products), chance.choice(self.locations)
         if "location" in name or "store" in name or "warehouse" in name:
-            return location.slug if "slug" in name else chance.choice([location.id, str(location.id), location.code])
+            ids = [location.id, str(location.id)]
+            return location.slug if "slug" in name else chance.choice(ids if "id" in name else [*ids, location.code])
         if name == "slug":
             return location.slug
         if "sku" in name:
@@ -225,10 +226,12 @@ class Requests:
         if depth > 4:
             return {}
         wanted = set(schema.get("required", [])) | {
-            name for name in members if chance.random() < min(0.7, 5 / len(members))
+            name for name in members if chance.random() < min(0.8, 8 / len(members))
         }
         if not members:
             wanted = {name for name in ("id", "sku", "stock", "quantity", "name") if chance.random() < 0.3}
+        if {"product_id", "sku"} <= wanted and chance.random() < 0.8:  # two would seldom name the same product
+            wanted.remove("sku")
         return {name: self._value(name, members.get(name, {}), chance, depth + 1) for name in sorted(wanted)}
 
     def _credentials(self, path: str, chance: Random) -> list[tuple[str, str]]:

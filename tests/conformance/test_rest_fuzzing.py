@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
+from schemathesis.specs.openapi.checks import ignored_auth
 
 from tests.conformance.conftest import serving_on
 from tests.conformance.serving import Served
@@ -74,8 +75,13 @@ class Fuzzed:
                 return {"username": "fuzz", "password": self.server.key}
 
     def check(self, case: schemathesis.Case) -> None:
-        """Send it, and have its answer checked in every way."""
-        case.call_and_validate(session=self.session)
+        """Send it, and have its answer checked in every way.
+
+        Whether credentials are needed is asked by sending it again without: what was deleted for good is then not
+        there, which wc/v3 tells anybody.
+        """
+        is_gone = case.method == "DELETE" and case.path.startswith("/wp-json/wc/")
+        case.call_and_validate(session=self.session, excluded_checks=[ignored_auth] if is_gone else [])
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -103,7 +109,8 @@ def fuzz(fuzzed: Fuzzed, cases: int, **options: Any) -> None:
 
 @pytest.mark.parametrize("fuzzed", ["sqlite"], indirect=True)
 def test_no_case_that_schemathesis_makes_is_answered_other_than_described(fuzzed: Fuzzed) -> None:
-    fuzz(fuzzed, 60, phases=set(Phase) - {Phase.shrink, Phase.explain})
+    """Always the same cases: those of the campaign are others each time."""
+    fuzz(fuzzed, 60, phases=[Phase.generate], derandomize=True, database=None)
 
 
 @pytest.mark.campaign

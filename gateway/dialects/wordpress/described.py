@@ -169,6 +169,8 @@ def _in_query(args: Mapping[str, Declared]) -> Iterator[Parameter]:
     """Lists with commas between, or as `name[]`."""
     for name, declared in args.items():
         description = declared.description or name.replace("_", " ").capitalize()
+        if declared.items is not None and declared.items.enum:
+            description += f" Each is one of {', '.join(declared.items.enum)}."
         yield Parameter(name, _typed(declared), description, required=declared.required)
 
 
@@ -180,8 +182,8 @@ def _typed(declared: Declared) -> dict[str, Any]:
         return {"type": "string", **({"default": schema["default"]} if "default" in schema else {})}
     if declared.type in {"mixed", "object"}:
         return {"type": "string"}
-    if declared.items is not None:
-        schema["items"] = _typed(declared.items)
+    if declared.items is not None:  # how several of a name are read is PHP's affair: what they may be is told in words
+        schema["items"] = {"type": "string"}
     return schema
 
 
