@@ -66,10 +66,15 @@ class ExtraHeaders:
 
 
 def text_of(headers: Headers, name: str, *, longest: int = KEY_LENGTH_MAX) -> str | None:
-    """A header's text; None when it is absent or empty. Raises InvalidHeaderError for one that is too long."""
+    """A header's text; None when it is absent or empty. Raises InvalidHeaderError for one that names nothing.
+
+    Here and not where it is used: a request that has nothing to do would never get there.
+    """
     value = headers.get(name, "").strip(" \t")
     if len(value) > longest:
         raise InvalidHeaderError(name, f"{name} has more than {longest} characters.")
+    if not value.isprintable():
+        raise InvalidHeaderError(name, f"{name} has characters that cannot be printed.")
     return value or None
 
 

@@ -12,23 +12,16 @@ from gateway.graphql.sse import EVENT_STREAM
 from gateway.openapi.described import Answer, Described, Operation, Parameter
 from schema.feed import FIRST_DEFAULT, FIRST_MAX
 
-_SHA256: Final = "^[0-9a-f]{64}$"
 Count = Annotated[int, Field(ge=0)]
 DocumentId = Annotated[str, Field(pattern="^sha256:[0-9a-f]{64}$")]
 
 
-class PersistedQuery(TypedDict):
-    """An operation by the hash of its text."""
-
-    version: Literal[1]
-    sha256Hash: Annotated[str, Field(pattern=_SHA256)]
-
-
-class GraphqlExtensions(TypedDict):
-    """`cost: true` asks for the operation's cost in points."""
-
-    persistedQuery: NotRequired[PersistedQuery]
-    cost: NotRequired[bool]
+Extensions = Annotated[
+    dict[str, Any],
+    Field(
+        description="`persistedQuery` names an operation by its hash, as Apollo's clients do; `cost` asks for points."
+    ),
+]
 
 
 class GraphqlRequest(TypedDict):
@@ -37,7 +30,7 @@ class GraphqlRequest(TypedDict):
     query: Annotated[str, Field(description="The document.", examples=['{ product(sku: "RIDGE-42") { onHand } }'])]
     operationName: NotRequired[Annotated[str | None, Field(description="Which of the document's operations to run.")]]
     variables: NotRequired[Annotated[dict[str, Any] | None, Field(description="The operation's variables.")]]
-    extensions: NotRequired[GraphqlExtensions | None]
+    extensions: NotRequired[Extensions | None]
 
 
 class PersistedRequest(TypedDict):
@@ -199,7 +192,7 @@ DESCRIBED: Final = Described(
                 Parameter("query", str, "The document.", example="{ viewer { name } }"),
                 Parameter("operationName", str, "Which of its operations to run."),
                 Parameter("variables", dict[str, Any], "The operation's variables.", as_json=True),
-                Parameter("extensions", GraphqlExtensions, "`persistedQuery` and `cost`.", as_json=True),
+                Parameter("extensions", dict[str, Any], "`persistedQuery` and `cost`.", as_json=True),
                 Parameter("documentId", DocumentId, "An operation that is known here, by its hash."),
                 Parameter("apiKey", str, "A key that has the scope `storefront` alone may be in the address."),
                 Parameter("If-None-Match", str, "The `ETag` of what the client has.", "header"),

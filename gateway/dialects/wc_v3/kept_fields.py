@@ -123,7 +123,7 @@ def _terms(sent: Sequence[Mapping[str, Any]], before: Rows, _draft: Draft) -> Ro
     """Categories, tags and brands are named by their ids; what was said of an id before is remembered."""
     known = {term["id"]: term for term in before}
     blank = {"id": 0, "name": "", "slug": ""}
-    return [{**blank, **known.get(term.get("id"), {}), **term} for term in sent]
+    return [_over({**blank, **known.get(term.get("id"), {})}, term) for term in sent]
 
 
 def _images(sent: Sequence[Mapping[str, Any]], before: Rows, draft: Draft) -> Rows | Refused:
@@ -137,7 +137,7 @@ def _images(sent: Sequence[Mapping[str, Any]], before: Rows, draft: Draft) -> Ro
             return Refused(ErrorCode.INVALID_VALUE, f"#{number} is an invalid image ID.", "images")
         if not number:
             last_id += 1
-        images.append({**_new_image(draft), **known.get(number, {}), **image, "id": number or last_id})
+        images.append({**_over({**_new_image(draft), **known.get(number, {})}, image), "id": number or last_id})
     return images
 
 
@@ -148,11 +148,16 @@ def _new_image(draft: Draft) -> dict[str, Any]:
 
 
 def _downloads(sent: Sequence[Mapping[str, Any]], _before: Rows, _draft: Draft) -> Rows:
-    return [{"name": "", "file": "", **file, "id": file.get("id") or str(uuid.uuid4())} for file in sent]
+    return [{**_over({"name": "", "file": ""}, file), "id": file.get("id") or str(uuid.uuid4())} for file in sent]
 
 
 def _default_attributes(sent: Sequence[Mapping[str, Any]], _before: Rows, _draft: Draft) -> Rows:
-    return [{"id": 0, "name": "", "option": "", **attribute} for attribute in sent]
+    return [_over({"id": 0, "name": "", "option": ""}, attribute) for attribute in sent]
+
+
+def _over(row: dict[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]:
+    """The row with what was sent of its members; others do not exist."""
+    return {**row, **{name: sent[name] for name in row if name in sent}}
 
 
 _COMPLETE: Final[Mapping[str, Callable[[Any, Any, Draft], Any]]] = {

@@ -27,7 +27,7 @@ def test_what_has_one_version_is_asked_for_by_one_tag() -> None:
 
 
 def test_a_header_that_cannot_be_understood_is_refused_by_name() -> None:
-    for name, value in (("X-Dry-Run", "maybe"), ("Idempotency-Key", "k" * 256)):
+    for name, value in (("X-Dry-Run", "maybe"), ("Idempotency-Key", "k" * 256), ("Idempotency-Key", "k\x7f")):
         with pytest.raises(InvalidHeaderError, match=name) as refused:
             ExtraHeaders.of(Headers({name: value}))
         assert refused.value.name == name
