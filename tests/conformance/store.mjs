@@ -20,7 +20,7 @@ const range = (from, to) => Array.from({ length: to - from }, (_, n) => from + n
 const sku = (n) => `${prefix}-${String(n).padStart(3, "0")}`;
 
 const create = async (numbers) => {
-  const mugs = numbers.map((n) => ({ name: `Mug ${n}`, sku: sku(n), regular_price: "12.50", manage_stock: true }));
+  const mugs = numbers.map((n) => ({ name: `Mug ${n} Größe/α`, sku: sku(n), regular_price: "12.50", manage_stock: true }));
   return (await store.post("products/batch", { create: mugs })).data.create;
 };
 
@@ -43,6 +43,8 @@ const missing = await store.get(`products/${alone.id}`).then(
   () => null,
   (error) => error.response.data,
 );
+const uncounted = made.slice(batch + 1).map(({ id }) => id);
+const left = (await store.post("products/batch", { delete: uncounted })).data.delete;
 
 console.log(
   JSON.stringify({
@@ -52,6 +54,7 @@ console.log(
     one: [one.stock_quantity, one.stock_status, one.price],
     counted: counted.map((each) => each.stock_quantity),
     by_sku: bySku.map((each) => each.stock_quantity),
+    left: left.map((each) => each.sku),
     deleted: [trashed.id === alone.id, gone.status, missing?.code],
   }),
 );

@@ -68,7 +68,7 @@ def tour(store: API, prefix: str) -> dict[str, Any]:
 
     def create(numbers: range) -> list[Any]:
         new = [
-            {"name": f"Mug {n}", "sku": f"{prefix}-{n:03}", "regular_price": "12.50", "manage_stock": True}
+            {"name": f"Mug {n} Größe/α", "sku": f"{prefix}-{n:03}", "regular_price": "12.50", "manage_stock": True}
             for n in numbers
         ]
         made: list[Any] = ask(store.post, "products/batch", {"create": new}).json()["create"]
@@ -89,6 +89,8 @@ def tour(store: API, prefix: str) -> dict[str, Any]:
     trashed = ask(store.delete, f"products/{alone['id']}").json()
     gone = ask(store.delete, f"products/{alone['id']}", force=True).json()
     missing = ask(store.get, f"products/{alone['id']}", status=404).json()
+    uncounted = [each["id"] for each in made[BATCH + 1 :]]
+    left = ask(store.post, "products/batch", {"delete": uncounted}).json()["delete"]
     return {
         "created": [each["sku"] for each in made],
         "read": [each["sku"] for each in pages if each["sku"].startswith(prefix)],
@@ -96,6 +98,7 @@ def tour(store: API, prefix: str) -> dict[str, Any]:
         "one": [one["stock_quantity"], one["stock_status"], one["price"]],
         "counted": [each["stock_quantity"] for each in counted],
         "by_sku": [each["stock_quantity"] for each in by_sku],
+        "left": [each["sku"] for each in left],
         "deleted": [trashed["id"] == alone["id"], gone["status"], missing["code"]],
     }
 
@@ -110,6 +113,7 @@ def expected(prefix: str) -> dict[str, Any]:
         "one": [7, "instock", "9.99"],
         "counted": list(range(1, BATCH + 1)),
         "by_sku": [1],
+        "left": skus[BATCH + 1 :],
         "deleted": [True, "trash", "woocommerce_rest_product_invalid_id"],
     }
 

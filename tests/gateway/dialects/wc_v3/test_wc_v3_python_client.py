@@ -1,9 +1,12 @@
-"""The Python client `woocommerce` from PyPI, as it is, against a running server."""
+"""The Python client `woocommerce` from PyPI, as it is, against a running server: how it signs.
+
+What it does in a shop, and how it sends keys in the clear, is in tests/conformance/test_wc_clients.py.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -13,7 +16,7 @@ import woocommerce
 from gateway.app import create_app
 from gateway.settings import Settings
 from storage.database import Database
-from tests.gateway.dialects.wc_v3.conftest import API, Pairs, S, U
+from tests.gateway.dialects.wc_v3.conftest import Pairs, S, U
 from tests.gateway.live.live_server import PATIENCE_S, serving
 
 pytestmark = pytest.mark.parametrize("template_url", ["sqlite"], indirect=True)
@@ -52,48 +55,3 @@ async def test_check_19_the_client_signs_over_http_and_sends_every_parameter_twi
 def signing(base: str, pair: tuple[str, str]) -> woocommerce.API:
     """The client as it is over http."""
     return woocommerce.API(base, *pair, timeout=PATIENCE_S)
-
-
-def believing_in_tls(base: str, pair: tuple[str, str], **options: Any) -> woocommerce.API:
-    """The client as it is over https, but for the certificate that it would check."""
-    client = woocommerce.API("https://shop.example", *pair, timeout=PATIENCE_S, **options)
-    client.url = base
-    return client
-
-
-def in_the_query(base: str, pair: tuple[str, str]) -> woocommerce.API:
-    """The client as it is over https where a host strips `Authorization`."""
-    return believing_in_tls(base, pair, query_string_auth=True)
-
-
-@pytest.mark.parametrize("changed_settings", [{"wc_keys_over_http": "on"}])
-@pytest.mark.parametrize("client_of", [signing, believing_in_tls, in_the_query])
-async def test_the_client_creates_reads_changes_and_deletes_a_hundred_products(
-    base: str, pairs: Pairs, client_of: Callable[[str, tuple[str, str]], woocommerce.API]
-) -> None:
-    client = client_of(base, pairs["RW"])
-    new = [{"name": f"Größe/{i}", "sku": f"N-{i}", "manage_stock": True, "stock_quantity": i} for i in range(100)]
-    made = await asked(client.post, "products/batch", {"create": new})
-    assert made.status_code == 200, made.text
-    ids = [row["id"] for row in made.json()["create"]]
-    read: list[Any] = []
-    for page in (1, 2, 3):
-        some = await asked(
-            client.get, "products", params={"per_page": 50, "page": page, "orderby": "id", "order": "asc"}
-        )
-        assert (some.status_code, some.headers["X-WP-TotalPages"]) == (200, "3")
-        read += some.json()
-    assert [(row["id"], row["stock_quantity"]) for row in read if row["sku"].startswith("N-")] == list(
-        zip(ids, range(100), strict=True)
-    )
-    one = await asked(client.put, f"products/{ids[0]}", {"stock_quantity": 7, "regular_price": "9.5"})
-    assert (one.status_code, one.json()["stock_quantity"], one.json()["price"]) == (200, 7, "9.5")
-    changed = await asked(client.put, "products/batch", {"update": [{"id": id_, "stock_quantity": 3} for id_ in ids]})
-    assert [row["stock_quantity"] for row in changed.json()["update"]] == [3] * 100
-    created = await asked(client.post, "products", {"name": "One", "type": "simple", "regular_price": "3"})
-    assert (created.status_code, created.headers["Location"]) == (201, f"{base}{API}/products/{created.json()['id']}")
-    for params, status in (({"force": True}, 200), (None, 404)):
-        verb = client.get if params is None else client.delete
-        assert (await asked(verb, f"products/{created.json()['id']}", params=params or {})).status_code == status
-    gone = await asked(client.post, "products/batch", {"delete": ids})
-    assert [row["id"] for row in gone.json()["delete"]] == ids
