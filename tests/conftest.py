@@ -14,6 +14,7 @@ from typing import Any, Final
 import asyncpg
 import httpx
 import pytest
+from hypothesis import settings as hypothesis_settings
 from sqlalchemy.engine import make_url
 from starlette.applications import Starlette
 
@@ -23,6 +24,9 @@ from storage import access, migrations
 from storage.access import Scope
 from storage.database import Database
 from tests.builders import a_location, a_product
+
+hypothesis_settings.register_profile("stockgate", deadline=None)  # machines are noisy: no test is about time
+hypothesis_settings.load_profile("stockgate")
 
 ENGINES = ("sqlite", "postgresql")
 

@@ -129,7 +129,7 @@ async def test_what_cannot_be_run_is_told_in_an_event(server: Server, issue_key:
 
 @pytest.mark.parametrize("template_url", ["sqlite"], indirect=True)
 async def test_a_reader_that_goes_away_leaves_nothing_behind(server: Server, issue_key: Keys) -> None:
-    app = server.config.loaded_app.app  # type: ignore[union-attr]
+    app: Any = server.config.loaded_app
     async with asked(server, await issue_key("read"), SEQUENCES):
         await settled(lambda: app.state.hub.followers == 1 and len(app.state.open_streams) == 1)
     await settled(lambda: app.state.hub.followers == 0 and len(app.state.open_streams) == 0)

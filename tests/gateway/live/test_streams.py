@@ -168,7 +168,7 @@ async def test_streams_of_a_revoked_key_end_within_five_seconds_and_no_others(
 async def test_a_reader_that_does_not_read_costs_little_and_is_told_where_to_go_on(
     server: Server, catalogue: Database, issue_key: Keys
 ) -> None:
-    app = server.config.loaded_app.app  # type: ignore[union-attr]
+    app: Any = server.config.loaded_app
     key = await issue_key("read")
     await catalogue.transact(_lengthen)
     many = a_group(*[a_change(quantity=AdjustQuantity(1))] * 900)

@@ -200,7 +200,7 @@ async def test_what_cannot_be_run_is_an_error_of_that_operation(server: Server, 
 
 
 async def test_operations_run_side_by_side_and_stop_alone(server: Server, catalogue: Database, key: str) -> None:
-    app: Starlette = server.config.loaded_app.app  # type: ignore[union-attr]
+    app: Starlette = server.config.loaded_app  # type: ignore[assignment]
     async with websocket(server, key) as client:
         for name in ("a", "b"):
             await client.subscribe("subscription { stockChanged(afterSequence: 0) { sequence } }", name)
@@ -219,7 +219,7 @@ async def test_operations_run_side_by_side_and_stop_alone(server: Server, catalo
 
 
 async def test_who_goes_away_leaves_nothing_behind(server: Server, key: str) -> None:
-    app: Starlette = server.config.loaded_app.app  # type: ignore[union-attr]
+    app: Starlette = server.config.loaded_app  # type: ignore[assignment]
     async with websocket(server, key) as client:
         await client.subscribe(SEQUENCES)
         await settled(lambda: app.state.hub.followers == 1)
