@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -13,18 +12,9 @@ from starlette.responses import JSONResponse, Response
 from gateway.dialects import failures
 from gateway.dialects.failures import FailedError
 from gateway.dialects.inventory_update.requests import InventoryUpdate
+from gateway.dialects.rendered import Rendered
 from storage.changes import Refused
 from storage.errors import ErrorCode, InventoryError
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """How a refusal reads here. Without a message the core's stands."""
-
-    code: str
-    status: int
-    message: str | None = None
-
 
 _NOT_ASKED_HERE: Final = (
     ErrorCode.ITEM_REQUIRED,

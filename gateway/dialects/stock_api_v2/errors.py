@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -12,21 +11,12 @@ from starlette.responses import JSONResponse, Response
 
 from gateway.dialects import failures
 from gateway.dialects.failures import FailedError
+from gateway.dialects.rendered import Rendered
 from gateway.dialects.stock_api_v2.decisions import StockLine
 from gateway.dialects.stock_api_v2.requests import Identifier, place_of
 from storage.changes import Refused
 from storage.errors import ErrorCode, InventoryError
 from storage.product_edits import EditOutcome
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """How a refusal reads here. Without a message the core's stands."""
-
-    code: str
-    status: int
-    message: str | None = None
-
 
 _NOT_ASKED_HERE: Final = (
     ErrorCode.ITEM_REQUIRED,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.dialects import wordpress
+from gateway.dialects.rendered import Rendered
 from gateway.dialects.wordpress import RestError
 from gateway.dialects.wordpress.coercion import InvalidValueError
 from gateway.dialects.wordpress.conventions import respond
@@ -28,15 +28,6 @@ FIELDS: Final[Mapping[str, str]] = {
     "location": "locations",
 }
 """Columns by the names that they have here, where it is another one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """How a refusal reads here. Without a message the core's stands."""
-
-    status: int
-    code: str
-    message: str | None = None
 
 
 _NOT_ASKED_HERE: Final = (
@@ -59,59 +50,59 @@ _NOT_ASKED_HERE: Final = (
 """Refusals of what no route of this dialect can ask for."""
 
 RENDERED: Final[Mapping[ErrorCode, Rendered]] = {
-    ErrorCode.ITEM_NOT_FOUND: Rendered(404, "woocommerce_rest_product_invalid_id", "Invalid ID."),
-    ErrorCode.ITEM_IN_TRASH: Rendered(410, "woocommerce_rest_already_trashed", "The product has already been deleted."),
+    ErrorCode.ITEM_NOT_FOUND: Rendered("woocommerce_rest_product_invalid_id", 404, "Invalid ID."),
+    ErrorCode.ITEM_IN_TRASH: Rendered("woocommerce_rest_already_trashed", 410, "The product has already been deleted."),
     ErrorCode.ITEM_MISMATCH: Rendered(
-        404,
         "woocommerce_rest_invalid_product_id",
+        404,
         "To manipulate product variations you should use the "
         "/products/&lt;product_id&gt;/variations/&lt;id&gt; endpoint.",
     ),
     ErrorCode.ITEM_HAS_VARIATIONS: Rendered(
-        400,
         "variation_required",
+        400,
         "The variations of this product have its stock: change theirs, below /products/{id}/variations.",
     ),
-    ErrorCode.LOCATION_REQUIRED: Rendered(400, "location_required"),
-    ErrorCode.LOCATION_NOT_FOUND: Rendered(400, "location_not_found"),
-    ErrorCode.LOCATION_INACTIVE: Rendered(400, "location_inactive"),
-    ErrorCode.LOCATION_FORBIDDEN: Rendered(403, "woocommerce_rest_cannot_edit"),
-    ErrorCode.INVALID_QUANTITY: Rendered(400, INVALID_PARAMETER),
-    ErrorCode.INSUFFICIENT_STOCK: Rendered(400, "insufficient_stock"),
+    ErrorCode.LOCATION_REQUIRED: Rendered("location_required", 400),
+    ErrorCode.LOCATION_NOT_FOUND: Rendered("location_not_found", 400),
+    ErrorCode.LOCATION_INACTIVE: Rendered("location_inactive", 400),
+    ErrorCode.LOCATION_FORBIDDEN: Rendered("woocommerce_rest_cannot_edit", 403),
+    ErrorCode.INVALID_QUANTITY: Rendered(INVALID_PARAMETER, 400),
+    ErrorCode.INSUFFICIENT_STOCK: Rendered("insufficient_stock", 400),
     ErrorCode.STALE_QUANTITY: Rendered(
-        412,
         "stale_version",
+        412,
         "The product has changed since: its ETag is another one than If-Match names.",
     ),
-    ErrorCode.INVALID_PRICE: Rendered(400, INVALID_PARAMETER),
-    ErrorCode.SALE_PRICE_TOO_HIGH: Rendered(400, INVALID_PARAMETER),
-    ErrorCode.INVALID_BACKORDERS: Rendered(400, INVALID_PARAMETER),
-    ErrorCode.INVALID_VALUE: Rendered(400, INVALID_PARAMETER),
-    ErrorCode.NOT_UNIQUE: Rendered(400, "product_invalid_sku", "Invalid or duplicated SKU."),
-    ErrorCode.INVALID_IDEMPOTENCY_KEY: Rendered(400, "invalid_idempotency_key"),
-    ErrorCode.IDEMPOTENCY_KEY_REUSED: Rendered(422, "idempotency_key_reused"),
-    **dict.fromkeys(_NOT_ASKED_HERE, Rendered(400, "invalid_request")),
+    ErrorCode.INVALID_PRICE: Rendered(INVALID_PARAMETER, 400),
+    ErrorCode.SALE_PRICE_TOO_HIGH: Rendered(INVALID_PARAMETER, 400),
+    ErrorCode.INVALID_BACKORDERS: Rendered(INVALID_PARAMETER, 400),
+    ErrorCode.INVALID_VALUE: Rendered(INVALID_PARAMETER, 400),
+    ErrorCode.NOT_UNIQUE: Rendered("product_invalid_sku", 400, "Invalid or duplicated SKU."),
+    ErrorCode.INVALID_IDEMPOTENCY_KEY: Rendered("invalid_idempotency_key", 400),
+    ErrorCode.IDEMPOTENCY_KEY_REUSED: Rendered("idempotency_key_reused", 422),
+    **dict.fromkeys(_NOT_ASKED_HERE, Rendered("invalid_request", 400)),
 }
 
 _NO_PARENT: Final = "woocommerce_rest_product_variation_invalid_parent"
 _OF_FIELDS: Final[Mapping[tuple[ErrorCode, str], Rendered]] = {
     (ErrorCode.NOT_UNIQUE, "global_unique_id"): Rendered(
-        400, "product_invalid_global_unique_id", "Invalid or duplicated GTIN, UPC, EAN or ISBN."
+        "product_invalid_global_unique_id", 400, "Invalid or duplicated GTIN, UPC, EAN or ISBN."
     ),
-    (ErrorCode.INVALID_VALUE, "global_unique_id"): Rendered(400, "product_invalid_global_unique_id_format"),
-    (ErrorCode.INVALID_VALUE, "parent_id"): Rendered(400, _NO_PARENT, "Only a variable product has variations."),
-    (ErrorCode.INVALID_VALUE, "images"): Rendered(400, "woocommerce_product_invalid_image_id"),
-    (ErrorCode.INVALID_VALUE, "image"): Rendered(400, "woocommerce_variation_invalid_image_id"),
+    (ErrorCode.INVALID_VALUE, "global_unique_id"): Rendered("product_invalid_global_unique_id_format", 400),
+    (ErrorCode.INVALID_VALUE, "parent_id"): Rendered(_NO_PARENT, 400, "Only a variable product has variations."),
+    (ErrorCode.INVALID_VALUE, "images"): Rendered("woocommerce_product_invalid_image_id", 400),
+    (ErrorCode.INVALID_VALUE, "image"): Rendered("woocommerce_variation_invalid_image_id", 400),
 }
 """Where a field has a code of its own."""
 
 WHEN_UPDATED: Final[Mapping[ErrorCode, Rendered]] = {
-    ErrorCode.ITEM_NOT_FOUND: Rendered(400, "woocommerce_rest_product_invalid_id", "Invalid ID."),
-    ErrorCode.ITEM_IN_TRASH: Rendered(400, "product_in_trash"),
+    ErrorCode.ITEM_NOT_FOUND: Rendered("woocommerce_rest_product_invalid_id", 400, "Invalid ID."),
+    ErrorCode.ITEM_IN_TRASH: Rendered("product_in_trash", 400),
 }
 """Where an update is told otherwise than a read or a deletion."""
 
-_VARIATION_NOT_FOUND: Final = Rendered(404, "woocommerce_rest_product_variation_invalid_id", "Invalid ID.")
+_VARIATION_NOT_FOUND: Final = Rendered("woocommerce_rest_product_variation_invalid_id", 404, "Invalid ID.")
 
 
 def failure(refused: Refused, *, is_variation: bool = False, is_update: bool = False, **data: Any) -> RestError:
@@ -121,7 +112,7 @@ def failure(refused: Refused, *, is_variation: bool = False, is_update: bool = F
     if is_update:
         rendered = WHEN_UPDATED.get(refused.code, rendered)
     if is_variation and refused.code is ErrorCode.ITEM_NOT_FOUND:
-        parent = Rendered(404, _NO_PARENT, "Invalid parent product.")
+        parent = Rendered(_NO_PARENT, 404, "Invalid parent product.")
         rendered = parent if refused.field == "parent" else _VARIATION_NOT_FOUND
     message = rendered.message or refused.message
     if rendered.code == INVALID_PARAMETER:
