@@ -39,7 +39,7 @@ _POSTGRES_VIEW: Final = f"""SELECT json_build_array(
     (SELECT json_agg(json_build_array(v.parent_id, v.id, v.status)) FROM product v
       WHERE v.parent_id = ANY ($1::bigint[]) AND v.status <> 'trash'))::text"""
 
-_LISTED: Final = "parent_id IS NULL AND status <> 'trash'"
+_LISTED: Final = "coalesce(parent_id, 0) = 0 AND status <> 'trash'"
 _KEPT: Final = "p.status <> 'trash'"
 _ITEM: Final = """p.id, p.sku, p.gtin_text, p.manage_stock, p.backorders,
     EXISTS (SELECT 1 FROM product v WHERE v.parent_id = p.id AND v.manage_stock AND v.status <> 'trash')"""
