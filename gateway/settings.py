@@ -133,9 +133,7 @@ class Settings(BaseSettings):
     console: Literal["auto", "on", "off"] = Field(
         "auto", description="GraphiQL at /graphql and /console: on, off, or auto: on in development mode."
     )
-    docs: Literal["auto", "on", "off"] = Field(
-        "auto", description="The API's page at /docs: on, off, or auto: on in development mode."
-    )
+    docs: bool = Field(default=True, description="Whether the API's page is served at /docs; /openapi.json always is.")
     console_key: SecretStr = Field(
         SecretStr(""),
         description="API key that GraphiQL fills in for browsers on this machine; `serve --demo` sets it to its own.",

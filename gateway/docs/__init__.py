@@ -7,19 +7,12 @@ from starlette.routing import BaseRoute, Route
 from gateway.docs.page import Page
 from gateway.settings import Settings
 
-__all__ = ["is_on", "routes"]
-
-
-def is_on(settings: Settings) -> bool:
-    """Whether the page is served: as the setting says, else in development only."""
-    if settings.docs == "auto":
-        return settings.mode == "development"
-    return settings.docs == "on"
+__all__ = ["routes"]
 
 
 def routes(settings: Settings) -> list[BaseRoute]:
     """What the page needs; nothing when it is off."""
-    if not is_on(settings):
+    if not settings.docs:
         return []
     page = Page()
     return [Route("/docs", page.serve), Route("/docs/assets/{name}", page.assets.serve)]
