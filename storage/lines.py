@@ -122,7 +122,7 @@ class _Named(NamedTuple):
     def _place(self, key: LocationKey, field: str) -> Place | Refused:
         place = self.places.get(key)
         if place is None and key == DEFAULT_LOCATION:
-            message = "No location is the default one, which would take this: name one, or make one the default."
+            message = "No location is the default one, which would take this: name a location, or give one is_default."
             return Refused(ErrorCode.LOCATION_REQUIRED, message, field)
         if place is None:
             return Refused(ErrorCode.LOCATION_NOT_FOUND, "Location not found.", field)

@@ -72,6 +72,7 @@ class Size:
 async def seed(session: AsyncSession, size: Size, progress: Progress = lambda _levels: None) -> None:
     """Add a made-up catalogue with stock at every location. Each level has its ledger entry, as by the write path.
 
+    Its first location becomes the default one, where there is none.
     Raises CatalogError when there is a seeded catalogue already.
     """
     await hold(session, Location, Product)
@@ -80,6 +81,8 @@ async def seed(session: AsyncSession, size: Size, progress: Progress = lambda _l
         raise CatalogError([Problem("", "This database has a seeded catalogue already. Seed a new one.")])
     chance = random.Random(size.seed)  # noqa: S311 (it makes up stock, not secrets)
     locations = _locations(size, await largest_id(session, Location) + 1)
+    if locations and not await session.scalar(select(exists().where(table_of(Location).c.is_default))):
+        locations[0]["is_default"] = True
     products = list(_products(size, await largest_id(session, Product) + 1, chance))
     await insert_rows(session, Location, locations)
     for some in ([p for p in products if not p["parent_id"]], [p for p in products if p["parent_id"]]):

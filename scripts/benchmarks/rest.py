@@ -185,11 +185,9 @@ _SCOPES: Final = ("--scope", "read", "--scope", "write")
 
 
 async def _prepared(url: str) -> list[Item]:
-    """Two thousand of the seeded products. The first location becomes the default, which absorbs differences, and
-    PostgreSQL counts its rows, as it does by itself later."""
+    """The seeded products. PostgreSQL counts its rows, as it does by itself later."""
 
     async def prepare(session: Any) -> list[Item]:
-        await session.execute(text("UPDATE location SET is_default = true WHERE position = 0"))
         if url.startswith("postgresql"):
             await session.execute(text("ANALYZE"))
         rows = await session.execute(text("SELECT id, sku, gtin_text FROM product WHERE parent_id IS NULL ORDER BY id"))

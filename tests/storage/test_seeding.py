@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from storage import inventory, reconciliation, seeding
 from storage.catalog_document import CatalogError
+from storage.changes import DEFAULT_LOCATION
 from storage.database import Database
 from storage.seeding import Size
 from tests.builders import a_change, a_group
@@ -31,6 +32,8 @@ async def test_a_seeded_catalogue_has_every_item_at_every_location_and_in_the_le
     assert await database.read(reconciliation.drifts) == []
     applied = await database.transact(inventory.apply, a_group(a_change("seed-000001", "seed-002")))
     assert applied.outcomes[0].version == 2
+    applied = await database.transact(inventory.apply, a_group(a_change("seed-000001", DEFAULT_LOCATION)))
+    assert applied.outcomes[0].location_id == locations[0].id
 
 
 def test_the_same_seed_makes_the_same_rows_and_another_one_others() -> None:
