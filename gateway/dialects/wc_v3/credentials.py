@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
+import structlog
 from starlette.authentication import AuthCredentials, AuthenticationBackend, BaseUser
 from starlette.requests import HTTPConnection, Request
 
@@ -24,6 +25,12 @@ from gateway.dialects.wordpress.php_arrays import nested
 from gateway.request_log import request_id_of
 from gateway.settings import Settings
 from storage.access import Scope
+
+_WITHOUT_TLS: Final = (
+    "It came without TLS. Have the client sign its requests (OAuth 1.0a), list the proxy that ends TLS in "
+    "STOCKGATE_TRUSTED_PROXIES, or for trials set STOCKGATE_WC_KEYS_OVER_HTTP=on."
+)
+log = structlog.get_logger("stockgate.wc_v3")
 
 _NEEDED: Final = {
     "GET": Scope.READ, "HEAD": Scope.READ,
@@ -46,6 +53,7 @@ class Credentials(AuthenticationBackend):
         query = nested(_pairs_of(conn))  # as PHP has it
         principal = await _consumer(conn, query) or await _signer(conn, query) or await _with_api_key(conn)
         if principal is None:
+            _tell_of_ignored(conn, query)
             return None
         conn.scope["user"] = principal  # what is refused from here on is answered as to somebody known
         _check_verb(conn.scope["method"], principal)
@@ -60,8 +68,7 @@ def _pairs_of(conn: HTTPConnection) -> list[tuple[str, str]]:
 
 async def _consumer(conn: HTTPConnection, query: Parameters) -> Principal | None:
     """The bearer of a consumer pair that is sent as it is, which only TLS hides from others."""
-    settings: Settings = conn.app.state.settings
-    if conn.url.scheme != "https" and not settings.takes_wc_keys_over_http:
+    if not _takes_pairs(conn):
         return None
     pair = oauth.scalar(query, "consumer_key"), oauth.scalar(query, "consumer_secret")
     if not all(pair):
@@ -72,6 +79,18 @@ async def _consumer(conn: HTTPConnection, query: Parameters) -> Principal | None
     if not consumer.pair.has_secret(pair[1]):
         raise _invalid("Consumer secret is invalid.")
     return consumer.principal
+
+
+def _takes_pairs(conn: HTTPConnection) -> bool:
+    settings: Settings = conn.app.state.settings
+    return conn.url.scheme == "https" or settings.takes_wc_keys_over_http
+
+
+def _tell_of_ignored(conn: HTTPConnection, query: Parameters) -> None:
+    """In the log: whoever sends a pair without TLS is answered as if nobody had, and would look for the reason."""
+    user, _ = basic_credentials(conn) or ("", "")
+    if not _takes_pairs(conn) and ("consumer_key" in query or user.startswith("ck_")):
+        log.warning("consumer pair ignored", request_id=request_id_of(conn.scope), reason=_WITHOUT_TLS)
 
 
 async def _signer(conn: HTTPConnection, query: Parameters) -> Principal | None:

@@ -15,7 +15,7 @@ import structlog
 from starlette.applications import Starlette
 
 from gateway.app import create_app
-from gateway.dialects.wc_v3 import signatures
+from gateway.dialects.wc_v3 import credentials, signatures
 from gateway.settings import Settings
 from storage import access, consumer_pairs
 from storage.access import Scope, Visibility
@@ -111,6 +111,21 @@ async def test_check_10_a_key_for_no_location_changes_nothing(shop: Shop, pairs:
     answer = await shop.as_(pairs["LU"]).call("PUT", f"/products/{S}", json={"stock_quantity": 1})
     sentence = "Sorry, you are not allowed to edit this resource."
     assert refusal(answer) == (403, "woocommerce_rest_cannot_edit", sentence)
+
+
+@sqlite_only
+async def test_a_pair_that_is_ignored_for_want_of_tls_is_told_in_the_log(
+    plain: Shop, pairs: Pairs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials, "log", structlog.get_logger())  # one that no earlier test has bound
+    keys = urlencode(dict(zip(("consumer_key", "consumer_secret"), pairs["RW"], strict=True)))
+    with structlog.testing.capture_logs() as logged:
+        await plain.as_(pairs["RW"]).call("GET", "/products")
+        await plain.as_(None).call("GET", f"/products?{keys}")
+        await plain.as_(None).call("GET", "/products")
+    told = [line for line in logged if line["event"] == "consumer pair ignored"]
+    assert ["STOCKGATE_TRUSTED_PROXIES" in line["reason"] for line in told] == [True, True]
+    assert not any(secret in str(logged) for secret in pairs["RW"])
 
 
 @sqlite_only
