@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+from ratios import figures, report
 from read_questions import CART, LOW, PAGE, SINGLE
-from rich.console import Console
-from rich.table import Table
-from servers import ENGINES, database_url, load, post, server, stockgate
+from servers import database_url, load, post, server, stockgate
 
 GOALS = {
     "page": 0.85,
@@ -29,27 +26,7 @@ GOALS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="scripts/bench read", description=__doc__)
-    parser.add_argument("--engine", choices=[*ENGINES, "both"], default="both")
-    parser.add_argument("--products", type=int, default=10_000)
-    parser.add_argument("--locations", type=int, default=20)
-    parser.add_argument("--seconds", type=float, default=2, help="length of one turn")
-    parser.add_argument("--turns", type=int, default=7)
-    parser.add_argument("--only", choices=GOALS, nargs="+", default=list(GOALS), help="just these questions")
-    parser.add_argument("--json", type=Path, default=Path("bench-read.json"), help="where the figures go")
-    asked = parser.parse_args()
-    engines = ENGINES if asked.engine == "both" else (asked.engine,)
-    rows = [row for engine in engines for row in measure(engine, asked)]
-    asked.json.write_text(json.dumps(rows, indent=1))
-    table = Table(title=f"{asked.products} products × {asked.locations} locations, 1 worker, 8 connections")
-    for heading in ("ratio", "goal", "engine", "what", "requests/s", "floor or peer", "p50 ms", "p99 ms"):
-        table.add_column(heading, justify="left" if heading in {"engine", "what"} else "right")
-    for row in rows:
-        table.add_row(
-            f"{row['ratio']:.2f}", f"≥ {row['goal']:g}", row["engine"], row["what"], f"{row['per_second']:.0f}",
-            f"{row['other_per_second']:.1f}", f"{row['p50_ms']:.2f}", f"{row['p99_ms']:.2f}",
-        )  # fmt: skip
-    Console(width=110).print(table)
+    report("read", __doc__, GOALS, measure)
 
 
 def measure(engine: str, asked: argparse.Namespace) -> list[dict[str, Any]]:
@@ -86,7 +63,7 @@ def measure(engine: str, asked: argparse.Namespace) -> list[dict[str, Any]]:
                 pairs = [
                     (turn(ours.port, "/graphql", bodies), turn(other.port, path, bodies)) for _ in range(asked.turns)
                 ]
-                found.append(_row(engine, what, pairs))
+                found.append({"engine": engine, "what": what, "goal": GOALS[what], **figures(pairs)})
             return found
 
 
@@ -112,23 +89,6 @@ def _same(what: str, own: Any, other: Any) -> None:
         first = next((n for n, (a, b) in enumerate(zip(*texts, strict=False)) if a != b), 0)
         start = max(0, first - 100)
         raise SystemExit("\n".join([f"{what}: the answers differ.", *(text[start : start + 300] for text in texts)]))
-
-
-def _row(engine: str, what: str, pairs: list[tuple[dict[str, Any], dict[str, Any]]]) -> dict[str, Any]:
-    def per_second(run: dict[str, Any]) -> float:
-        return float(run["requests"] / run["seconds"])
-
-    mine, others = zip(*pairs, strict=True)
-    return {
-        "engine": engine,
-        "what": what,
-        "ratio": statistics.median(per_second(own) / per_second(other) for own, other in pairs),
-        "goal": GOALS[what],
-        "per_second": statistics.median(map(per_second, mine)),
-        "other_per_second": statistics.median(map(per_second, others)),
-        "p50_ms": statistics.median(run["p50_ms"] for run in mine),
-        "p99_ms": statistics.median(run["p99_ms"] for run in mine),
-    }
 
 
 def _prepared(url: str) -> list[str]:

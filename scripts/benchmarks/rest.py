@@ -12,16 +12,13 @@ import asyncio
 import base64
 import http.client
 import json
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 from load import COUNTER
-from rich.console import Console
-from rich.table import Table
-from servers import ENGINES, Server, database_url, load, server, stockgate
+from ratios import figures, report
+from servers import Server, database_url, load, server, stockgate
 from sqlalchemy import text
 from write_floor import copied
 
@@ -51,27 +48,7 @@ class Question:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="scripts/bench rest", description=__doc__)
-    parser.add_argument("--engine", choices=[*ENGINES, "both"], default="both")
-    parser.add_argument("--products", type=int, default=10_000)
-    parser.add_argument("--locations", type=int, default=20)
-    parser.add_argument("--seconds", type=float, default=2, help="length of one turn")
-    parser.add_argument("--turns", type=int, default=7)
-    parser.add_argument("--only", choices=QUESTIONS, nargs="+", default=list(QUESTIONS), help="just these routes")
-    parser.add_argument("--json", type=Path, default=Path("bench-rest.json"), help="where the figures go")
-    asked = parser.parse_args()
-    engines = ENGINES if asked.engine == "both" else (asked.engine,)
-    rows = [row for engine in engines for row in measure(engine, asked)]
-    asked.json.write_text(json.dumps(rows, indent=1))
-    table = Table(title=f"{asked.products} products × {asked.locations} locations, 1 worker, 8 connections")
-    for heading in ("ratio", "goal", "engine", "route", "requests/s", "floor", "p50 ms", "p99 ms"):
-        table.add_column(heading, justify="left" if heading in {"engine", "route"} else "right")
-    for row in rows:
-        table.add_row(
-            f"{row['ratio']:.2f}", f"≥ {GOAL:g}", row["engine"], row["what"], f"{row['per_second']:.1f}",
-            f"{row['floor_per_second']:.1f}", f"{row['p50_ms']:.2f}", f"{row['p99_ms']:.2f}",
-        )  # fmt: skip
-    Console(width=120).print(table)
+    report("rest", __doc__, QUESTIONS, measure)
 
 
 def measure(engine: str, asked: argparse.Namespace) -> list[dict[str, Any]]:
@@ -97,26 +74,12 @@ def measure(engine: str, asked: argparse.Namespace) -> list[dict[str, Any]]:
             rows = []
             for question in questions:  # counts last: no total is below them
                 pairs = [[_turn(side, question, asked.seconds) for side in (ours, floor)] for _ in range(asked.turns)]
-                rows.append({"engine": engine, "what": question.what, **_figures(pairs)})
+                rows.append({"engine": engine, "what": question.what, "goal": GOAL, **figures(pairs)})
             return rows
 
 
 def _turn(side: Server, question: Question, seconds: float) -> dict[str, Any]:
     return load(side.port, question.requests, connections=8, seconds=seconds)
-
-
-def _figures(pairs: Sequence[Any]) -> dict[str, float]:
-    def per_second(run: Mapping[str, float]) -> float:
-        return run["requests"] / run["seconds"]
-
-    mine, floors = zip(*pairs, strict=True)
-    return {
-        "ratio": statistics.median(per_second(own) / per_second(floor) for own, floor in pairs),
-        "per_second": statistics.median(map(per_second, mine)),
-        "floor_per_second": statistics.median(map(per_second, floors)),
-        "p50_ms": statistics.median(run["p50_ms"] for run in mine),
-        "p99_ms": statistics.median(run["p99_ms"] for run in mine),
-    }
 
 
 # What is asked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -34,7 +35,7 @@ def answer_of(response: httpx.Response, word: Any, rendered: Mapping[ErrorCode, 
     )
 
 
-class CountingClient:
+class CountingClient(ABC):
     """Of a dialect that has absolute quantities only: an adjustment is a read, and a write on the condition that
     nothing came between."""
 
@@ -54,8 +55,10 @@ class CountingClient:
         quantity = (await self.quantity_of(sku, location) or 0) + delta
         return await self.set_quantity(sku, location, quantity, Extra(version=self._versions.get((sku, location))))
 
+    @abstractmethod
     async def quantity_of(self, sku: str, location: str) -> int | None:
-        raise NotImplementedError
+        """Units on hand; None where it was never stocked."""
 
+    @abstractmethod
     async def _set(self, sku: str, location: str, quantity: object, extra: Extra) -> Answer:
-        raise NotImplementedError
+        """Ask for this many units on hand."""
