@@ -20,6 +20,7 @@ CATALOG: Final = Path(__file__).with_name("demo_catalog.json")
 SKU: Final = "RIDGE-42"
 LOCATION: Final = "lviv-rynok"
 _KEY_NAME: Final = "stockgate serve --demo"
+_DOCS: Final = "\n            Every route of every dialect: {base}/docs"
 _CONSOLE: Final = "\n            Open it in a browser: GraphiQL is there, with examples."
 
 
@@ -46,15 +47,15 @@ async def _issue_key(session: AsyncSession) -> Issued:
     return await access.issue_api_key(session, _KEY_NAME, [Scope.READ, Scope.WRITE])
 
 
-def greeting(base: str, token: str, database: str, mode: str, *, console: bool) -> str:
-    """What is printed when the demo is ready. `console`: whether GraphiQL is served."""
+def greeting(base: str, token: str, database: str, mode: str, *, console: bool, docs: bool) -> str:
+    """What is printed when the demo is ready. `console`: whether GraphiQL is served; `docs`: whether /docs is."""
     rest = f"{base}/wp-json/mulopimfwc/v1"
     query = '{ product(sku: "%s") { name onHand stockLevels { location { slug } onHand } } }' % SKU  # noqa: UP031 (braces)
     return f"""
 Stockgate is ready.
 
   GraphQL   {base}/graphql{_CONSOLE if console else ""}
-  REST      {rest}
+  REST      {rest}{_DOCS.format(base=base) if docs else ""}
   API key   {token}
             It may read and write. Every start with --demo makes a new one.
   Database  {database}

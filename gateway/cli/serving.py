@@ -59,7 +59,9 @@ def serve(
         token = await shop.set_up(database)
         if current.database_url.get_secret_value() == _DEMO_DATABASE_URL:  # a key to it opens nobody's own data
             os.environ.setdefault("STOCKGATE_CONSOLE_KEY", token)
-        return shop.greeting(base, token, str(database.url.database), current.mode, console=console.is_on(current))
+        return shop.greeting(
+            base, token, str(database.url.database), current.mode, console=console.is_on(current), docs=current.docs
+        )
 
     with _listen(current.host if host is None else host, current.port if port is None else port) as listening:
         base = current.public_url.rstrip("/") or _base_url(listening)
