@@ -16,6 +16,7 @@ from storage.sqlite_library import dbapi
 
 _RETRIED_STATES: Final = {"40001", "40P01"}  # serialization_failure, deadlock_detected
 _UNAVAILABLE_CLASSES: Final = {"08", "53", "57"}  # connection exception, insufficient resources, operator intervention
+_LOCK_NOT_AVAILABLE: Final = "55P03"  # lock_timeout
 _QUERY_CANCELED: Final = "57014"  # statement_timeout, or whoever runs the server
 _TOO_COMPLEX_CLASS: Final = "54"  # program limit exceeded
 _SQLITE_UNAVAILABLE: Final = re.compile("locked|busy|unable to open|I/O error|is full|readonly database")
@@ -33,6 +34,11 @@ _ENGINE_ERRORS: Final = (
 def is_retryable(error: Exception) -> bool:
     """Whether the engine asks to run the transaction again."""
     return _state(error) in _RETRIED_STATES
+
+
+def is_lock_timeout(error: Exception) -> bool:
+    """Whether a lock was not to be had within the time that was given to it."""
+    return _state(error) == _LOCK_NOT_AVAILABLE
 
 
 @contextmanager
