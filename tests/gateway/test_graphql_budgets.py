@@ -210,7 +210,7 @@ async def test_a_query_that_is_not_answered_in_time_is_504_and_was_asked_only_on
     query = "{ a: product(id: 1) { id } b: product(id: 2) { id } }"
     async with serve(request_seconds_max=0.3) as client, catalogue.engine.connect() as connection:
         assert (await post(client, key, query)).status_code == 200
-        # PostgreSQL drops a cancellation that comes before its statement; as in the app, the statement ends all the same
+        # PostgreSQL drops a cancellation that comes before its statement; it ends all the same, as in the app
         counting = Counting(catalogue.url.render_as_string(hide_password=False), statement_seconds_max=2)
         client.app.state.database = counting  # type: ignore[attr-defined]
         await connection.execute(text("LOCK TABLE product IN ACCESS EXCLUSIVE MODE"))
