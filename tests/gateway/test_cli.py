@@ -49,6 +49,9 @@ def stockgate(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     for variable in os.environ:
         if variable.startswith("STOCKGATE_") and not variable.startswith("STOCKGATE_TEST_"):
             monkeypatch.delenv(variable)
+    for set_by_demo in ("STOCKGATE_MODE", "STOCKGATE_DATABASE_URL"):  # for its workers: not for the tests that follow
+        monkeypatch.setenv(set_by_demo, "")
+        monkeypatch.delenv(set_by_demo)
 
     def run(*arguments: str) -> Done:
         with pytest.raises(SystemExit) as ended:
