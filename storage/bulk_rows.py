@@ -6,8 +6,7 @@ columns. Both engines hold exactly that, each in types of its own, so it is what
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
@@ -17,9 +16,10 @@ from sqlalchemy import JSON, Boolean, Column, Table, Text, cast, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.columns import Timestamp, timestamp_text
+from storage.sqlite_library import dbapi
 
 Row = tuple[Any, ...]
-Batches = AsyncIterator[Sequence[Row]]
+Batches = AsyncGenerator[Sequence[Row], None]
 AT_ONCE: Final = 5_000
 """Rows of a batch; only the last one of a table has fewer."""
 
@@ -27,7 +27,7 @@ _Conversion = tuple[int, Callable[[Any], Any]]
 _UNFIT: Final = (
     asyncpg.DataError,
     asyncpg.IntegrityConstraintViolationError,
-    sqlite3.IntegrityError,
+    dbapi.IntegrityError,
     OverflowError,
     UnicodeError,
 )
@@ -111,7 +111,7 @@ def _refers_to_itself(table: Table) -> bool:
 
 
 @contextmanager
-def _told(table: Table) -> Any:
+def _told(table: Table) -> Iterator[None]:
     try:
         yield
     except _UNFIT as error:

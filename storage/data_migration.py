@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
-from storage import bulk_rows, migrations, tables
+from storage import bulk_rows, ledger_partitions, migrations, tables
 from storage.bulk_rows import Batches, Row
 from storage.database import Database
 from storage.stored_forms import stored_form
@@ -95,7 +95,7 @@ async def compare(source: Database, target: Database, meter: Meter) -> Sequence[
 async def _check(source: Database, target: Database) -> None:
     if source.url == target.url:
         raise DataMigrationError(f"{source!r} is both source and target.")
-    if source.name == "sqlite" and not Path(str(source.url.database)).is_file():
+    if not _is_there(source):
         raise DataMigrationError(f"There is no file {source.url.database}.")  # SQLite would make an empty one
     if target.name == "sqlite":
         await migrations.upgrade(target)  # as everywhere
@@ -108,11 +108,16 @@ async def _check(source: Database, target: Database) -> None:
             )
 
 
+def _is_there(source: Database) -> bool:
+    return source.name != "sqlite" or Path(str(source.url.database)).is_file()
+
+
 async def _move(session: AsyncSession, snapshot: AsyncSession, meter: Meter) -> Sequence[Comparison]:
     await _take_time(snapshot, session)
     await _keep_others_out(session)
     if filled := [table.name for table in TABLES if await _has_rows(session, table)]:
         raise DataMigrationError(f"The target is not empty: it has rows in {', '.join(filled)}. Name an empty one.")
+    await ledger_partitions.make_for(session, snapshot)
     for table in TABLES:
         meter.begin(f"Copying {table.name}", await _count(snapshot, table))
         async with aclosing(bulk_rows.stream(snapshot, table)) as batches:
@@ -207,17 +212,18 @@ async def _compare_rows(table: Table, ours: Batches, theirs: Batches, meter: Met
         if not difference and forms[0] != forms[1]:
             difference = _difference(table, both, forms)
         meter.advance(len(both[0]))
-    sides = (Side(count, digest.hexdigest()) for count, digest in zip(counts, digests, strict=True))
-    return Comparison(table.name, *sides, difference)
+    source, target = (Side(count, digest.hexdigest()) for count, digest in zip(counts, digests, strict=True))
+    return Comparison(table.name, source, target, difference)
 
 
-async def _next_of_both(*sides: Batches) -> Sequence[Sequence[Row]]:
-    """The next batch of each, () at its end; each database works at its own."""
-    both = await asyncio.gather(*map(_next, sides), return_exceptions=True)
-    for batch in both:
-        if isinstance(batch, BaseException):
-            raise batch
-    return both
+async def _next_of_both(ours: Batches, theirs: Batches) -> Sequence[Sequence[Row]]:
+    """The next batch of each, () at its end. While the one database works, the other does, too."""
+    ahead = asyncio.ensure_future(_next(ours))
+    try:
+        behind = await _next(theirs)
+    finally:
+        await asyncio.wait([ahead])  # a stream that is read cannot be closed
+    return [await ahead, behind]
 
 
 async def _next(batches: Batches) -> Sequence[Row]:

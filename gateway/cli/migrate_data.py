@@ -75,7 +75,7 @@ async def _run(source: str, target: str, meter: Meter, *, verify_only: bool) -> 
     from storage.database import Database
 
     async with AsyncExitStack() as opened:
-        databases = [Database(source), Database(target)]
+        databases = Database(source), Database(target)
         for database in databases:
             opened.push_async_callback(database.close)
         work = data_migration.compare if verify_only else data_migration.move
