@@ -72,7 +72,14 @@ def create_app(settings: Settings | None = None) -> Starlette:
     )
     app.state.cors = Cors(database, settings.cors_origins, cache_seconds=settings.key_cache_seconds)
     app.state.budgets = Budgets(settings.cost_per_minute)
-    app.state.admission = Admission(settings, PersistedOperations(database, settings), app.state.budgets)
+    persisted = PersistedOperations(database, settings)
+    app.state.admission = Admission(settings, persisted, app.state.budgets)
+    database.forgotten += [
+        app.state.authenticator.forget,
+        app.state.open_streams.doubt,
+        app.state.cors.forget,
+        persisted.forget,
+    ]
     return app
 
 
