@@ -90,15 +90,17 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     gc.collect()
     gc.freeze()  # what start-up made stays: collections during requests need not look at it
     recording = asyncio.create_task(_record_use(app.state.authenticator))
+    attending = asyncio.create_task(database.attend())
     try:
         with stopping.first(app.state.open_streams.close):
             yield
     finally:
         await app.state.open_streams.close()
         await app.state.hub.close()
-        recording.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await recording
+        for task in (recording, attending):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
         with contextlib.suppress(StorageUnavailableError):  # when keys were last used is not worth an error at the end
             await app.state.authenticator.record_use()
         await database.close()

@@ -87,8 +87,8 @@ class Authenticator:
         self, database: Database, *, cache_seconds: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._database = database
-        self._principals: Remembered[Principal] = _Remembered(cache_seconds, clock)
-        self._consumers: Remembered[Consumer] = _Remembered(cache_seconds, clock)
+        self._principals: Remembered[Principal] = Remembered(cache_seconds, _CACHED_MAX, clock)
+        self._consumers: Remembered[Consumer] = Remembered(cache_seconds, _CACHED_MAX, clock)
         self._used: dict[int, datetime] = {}
 
     async def api_key(self, token: str) -> Principal | None:

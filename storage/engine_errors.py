@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -13,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from storage.errors import DeadlineExceededError, StatementTooComplexError, StorageUnavailableError
+from storage.sqlite_library import dbapi
 
 _RETRIED_STATES: Final = {"40001", "40P01"}  # serialization_failure, deadlock_detected
 _UNAVAILABLE_CLASSES: Final = {"08", "28", "3D", "53", "57"}
@@ -28,7 +28,7 @@ _ENGINE_ERRORS: Final = (
     DBAPIError,
     PoolTimeoutError,
     OSError,
-    sqlite3.Error,
+    dbapi.Error,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
@@ -60,6 +60,11 @@ def is_lost(error: BaseException) -> bool:
 
 _HELD: Final = "Another transaction holds what this change needs, for too long. Nothing was written. Try again."
 _SILENT: Final = "it did not answer in time"
+
+
+def is_lock_timeout(error: Exception) -> bool:
+    """Whether a lock was not to be had within the time that was given to it."""
+    return _state(error) == _LOCK_NOT_AVAILABLE
 
 
 @contextmanager
@@ -104,7 +109,7 @@ def _is_unavailable(error: BaseException) -> bool:
 
 
 def _is_of_sqlite(error: BaseException) -> bool:
-    return isinstance(getattr(error, "orig", error), sqlite3.OperationalError)
+    return isinstance(getattr(error, "orig", error), dbapi.OperationalError)
 
 
 def _state(error: BaseException) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 import aiosqlite
 import asyncpg
 
-from storage import engine_errors, mathematics
+from storage import engine_errors, mathematics, sqlite_library
 from storage.connecting import Connector
 
 BUSY_TIMEOUT_MS: Final = 30_000
@@ -88,7 +88,7 @@ class SqliteReader:
         return await self._idle.get()
 
     async def _open(self) -> aiosqlite.Connection:
-        connection = await aiosqlite.connect(self._path, isolation_level=None, cached_statements=512)
+        connection = await sqlite_library.connection(self._path, isolation_level=None, cached_statements=512)
         for pragma in (*SQLITE_PRAGMAS, "PRAGMA query_only=ON"):
             await connection.execute_fetchall(pragma)
         known = await connection.execute_fetchall(mathematics.KNOWN)

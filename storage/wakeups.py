@@ -14,7 +14,7 @@ import aiosqlite
 import asyncpg
 import structlog
 
-from storage import deadline, forgetting
+from storage import deadline, forgetting, sqlite_library
 from storage.listening import Listener
 
 Wake = Callable[[], None]
@@ -52,11 +52,11 @@ class SqliteWakeups:
     async def watch(self, wake: Wake) -> NoReturn:
         while True:
             try:
-                async with aiosqlite.connect(
+                async with sqlite_library.connection(
                     f"file:{self._path}?mode=ro", uri=True, isolation_level=None
                 ) as connection:
                     await self._poll(connection, wake)
-            except aiosqlite.Error:
+            except sqlite_library.dbapi.Error:
                 log.warning("polling for commits failed", exc_info=True)
                 await asyncio.sleep(_RETRY_S)
 
