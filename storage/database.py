@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from storage import deadline, engine_errors, mathematics, postgres_engine, sqlite_driver
 from storage.connecting import Connections, Connector
 from storage.errors import StorageUnavailableError
+from storage.listening import Listener
 from storage.readers import BUSY_TIMEOUT_MS, SQLITE_PRAGMAS, PostgresReader, Reader, SqliteReader
 from storage.wakeups import PostgresWakeups, SqliteWakeups, Wake, Wakeups
 
@@ -46,10 +47,12 @@ class Database:
         self._wakeups: Wakeups = (
             SqliteWakeups(str(self.url.database))
             if self.name == "sqlite"
-            else PostgresWakeups(self.connector.listener, self._reader.fetch_text)
+            else PostgresWakeups(Listener(self.connector.listener), self._reader.fetch_text)
         )
         self.committed: list[Wake] = []
         """To be called after each commit of this process. With any, other processes are told, too."""
+        self.forgotten: list[Wake] = []
+        """To be called when another process changed what this one may have in memory, as attend() hears."""
         self._writer = asyncio.Lock()
 
     def __repr__(self) -> str:
@@ -147,6 +150,14 @@ class Database:
     async def watch(self, wake: Wake) -> NoReturn:
         """Call `wake` whenever another process committed, until cancelled. Holds a connection of its own."""
         await self._wakeups.watch(wake)
+
+    async def attend(self) -> NoReturn:
+        """Have forgotten what another process changed, until cancelled. On PostgreSQL it holds a connection."""
+        await self._wakeups.attend(self._forget)
+
+    def _forget(self) -> None:
+        for forget in self.forgotten:
+            forget()
 
 
 @asynccontextmanager
