@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from gateway import changes, console, docs, graphql, health, request_log, sdl, stopping
+from gateway import changes, console, databases, docs, graphql, health, request_log, sdl, stopping
 from gateway import settings as settings_module
 from gateway.authentication import Authenticator
 from gateway.budgets import Budgets
@@ -39,11 +39,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     """The whole gateway as an ASGI application. Without settings it reads the environment."""
     settings = settings or settings_module.load()
     request_log.configure(settings.log_level)
-    database = Database(
-        settings.database_url.get_secret_value(),
-        connections_max=settings.database_connections_max,
-        statement_seconds_max=settings.request_seconds_max,
-    )
+    database = databases.serving(settings)
     app = Starlette(
         routes=[
             *console.routes(settings),  # before GraphQL: of GET /graphql it takes what browsers ask

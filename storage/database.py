@@ -14,7 +14,8 @@ from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from storage import deadline, engine_errors, mathematics, sqlite_driver
+from storage import deadline, engine_errors, mathematics, postgres_engine, sqlite_driver
+from storage.connecting import Connections, Connector
 from storage.errors import StorageUnavailableError
 from storage.readers import SQLITE_PRAGMAS, PostgresReader, Reader, SqliteReader
 from storage.transactions import TRANSACTIONS, Observer
@@ -34,24 +35,20 @@ class Database:
     Operations are functions that take a session first and never commit; only transact() begins, commits and retries.
     """
 
-    def __init__(self, url: str, *, connections_max: int = 10, statement_seconds_max: float = 0) -> None:
-        """`statement_seconds_max` stops reads that PostgreSQL should have given up by then; 0 is never.
-
-        Raises StorageUnavailableError when the URL names no database this program can use.
-        """
+    def __init__(self, url: str, connections: Connections | None = None) -> None:
+        """Raises StorageUnavailableError when the URL names no database this program can use."""
         self.url = _driver_url(url)
         self.name: EngineName = "sqlite" if self.url.drivername.startswith("sqlite") else "postgresql"
-        self.engine = _create_engine(self.url, connections_max)
+        self.connector = Connector(self.url, connections or Connections())
+        self.engine = _create_engine(self.url, self.connector)
         self._writing = self.engine.execution_options(stockgate_writes=True, **_BEGUN_BY_US[self.name])
         self._reader: Reader = (
-            SqliteReader(str(self.url.database))
-            if self.name == "sqlite"
-            else PostgresReader(self.url, connections_max, statement_seconds_max)
+            SqliteReader(str(self.url.database)) if self.name == "sqlite" else PostgresReader(self.connector)
         )
         self._wakeups: Wakeups = (
             SqliteWakeups(str(self.url.database))
             if self.name == "sqlite"
-            else PostgresWakeups(_dsn(self.url), self._reader.fetch_text)
+            else PostgresWakeups(self.connector.listener, self._reader.fetch_text)
         )
         self.observers: list[Observer] = []
         """Are told each prepared statement before it is run. SQLAlchemy's own events have the others."""
@@ -65,6 +62,7 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self._wakeups.close()
+        await self.connector.close()
         await self._reader.close()
         await self.engine.dispose()
 
@@ -108,7 +106,8 @@ class Database:
             AsyncSession(connection, expire_on_commit=False) as session,
             TRANSACTIONS[self.name](session, connection, self.observers) as transaction,
         ):
-            result = await operation(session, *args, **kwargs)
+            with engine_errors.before_commit():
+                result = await operation(session, *args, **kwargs)
             observed.lift()  # a commit that was begun is waited for
             if keep:
                 await transaction.commit()
@@ -161,10 +160,6 @@ async def _first_come(lock: asyncio.Lock | None) -> AsyncIterator[None]:
         yield
 
 
-def _dsn(url: URL) -> str:
-    return url.set(drivername="postgresql").render_as_string(hide_password=False)
-
-
 def _driver_url(text: str) -> URL:
     try:
         url = make_url(text)
@@ -191,16 +186,10 @@ _NOT_WRITTEN: Final = "The change took longer than a request may, and nothing of
 _URL_HELP: Final = "Use sqlite:///stockgate.db or postgresql://user:password@host/database."
 
 
-def _create_engine(url: URL, connections_max: int) -> AsyncEngine:
+def _create_engine(url: URL, connector: Connector) -> AsyncEngine:
+    connections_max = connector.connections.each_max
     if url.drivername.startswith("postgresql"):
-        return create_async_engine(
-            url,
-            pool_size=connections_max,
-            max_overflow=0,
-            pool_pre_ping=True,
-            hide_parameters=True,  # errors are logged; what clients sent is not
-            connect_args={"server_settings": {"jit": "off"}},
-        )
+        return postgres_engine.create(url, connector)
     engine = create_async_engine(
         url, module=sqlite_driver.DRIVER, pool_size=connections_max, max_overflow=0, hide_parameters=True
     )

@@ -12,7 +12,7 @@ import asyncpg
 from sqlalchemy import Dialect
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from storage import deadline, sqlite_driver
+from storage import deadline, engine_errors, sqlite_driver
 from storage.prepared import TRANSACTION
 from storage.readers import BUSY_TIMEOUT_MS
 
@@ -123,7 +123,8 @@ class PostgresTransaction(_Transaction):
         return int(status.rpartition(" ")[2])
 
     async def _begin(self) -> None:
-        await self._or_hang_up(self._transaction.start())
+        with engine_errors.before_commit():
+            await self._or_hang_up(self._transaction.start())
         self._is_open = True
 
     async def _commit(self) -> None:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, NoReturn, Protocol
 
 import aiosqlite
 import asyncpg
 import structlog
 
-from storage import deadline
+from storage import deadline, sqlite_library
 
 Wake = Callable[[], None]
 _CHANNEL: Final = "stockgate_changes"
@@ -48,11 +48,11 @@ class SqliteWakeups:
     async def watch(self, wake: Wake) -> NoReturn:
         while True:
             try:
-                async with aiosqlite.connect(
+                async with sqlite_library.connection(
                     f"file:{self._path}?mode=ro", uri=True, isolation_level=None
                 ) as connection:
                     await self._poll(connection, wake)
-            except aiosqlite.Error:
+            except sqlite_library.dbapi.Error:
                 log.warning("polling for commits failed", exc_info=True)
                 await asyncio.sleep(_RETRY_S[1])
 
@@ -76,8 +76,8 @@ class SqliteWakeups:
 class PostgresWakeups:
     """LISTEN on a connection of its own, and NOTIFY, at most every 20 ms, on one of the pool's."""
 
-    def __init__(self, dsn: str, notify: Callable[[str, list[Any]], Any]) -> None:
-        self._dsn = dsn
+    def __init__(self, connect: Callable[[], Awaitable[Any]], notify: Callable[[str, list[Any]], Any]) -> None:
+        self._connect = connect
         self._notify = notify
         self._name = secrets.token_hex(8)
         self._due = asyncio.Event()
@@ -102,7 +102,7 @@ class PostgresWakeups:
             if name != self._name:  # of its own commits this process knows already
                 wake()
 
-        connection = await asyncpg.connect(self._dsn)
+        connection = await self._connect()
         try:
             connection.add_termination_listener(lambda _: lost.set())
             await connection.add_listener(_CHANNEL, heard)

@@ -70,9 +70,7 @@ async def test_values_come_and_go_as_their_columns_have_them(catalogue: Database
     assert name == "Renamed"  # SQLAlchemy's own statement sees what was written beside it
     assert rows[0][1] == rows[0][6] == Decimal(10)
     assert rows[-1] == (77, None, MOMENT, NEW["attributes"], True, "constant", None)
-    assert (
-        await catalogue.read(_both) == both
-    )  # by SQLAlchemy, in a session that only reads
+    assert await catalogue.read(_both) == both  # by SQLAlchemy, in a session that only reads
 
 
 async def test_what_is_not_committed_is_gone_whichever_way_it_was_written(catalogue: Database) -> None:
