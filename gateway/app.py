@@ -72,7 +72,14 @@ def create_app(settings: Settings | None = None) -> Starlette:
     )
     app.state.cors = Cors(database, settings.cors_origins, cache_seconds=settings.key_cache_seconds)
     app.state.budgets = Budgets(settings.cost_per_minute)
-    app.state.admission = Admission(settings, PersistedOperations(database, settings), app.state.budgets)
+    persisted = PersistedOperations(database, settings)
+    app.state.admission = Admission(settings, persisted, app.state.budgets)
+    database.forgotten += [
+        app.state.authenticator.forget,
+        app.state.open_streams.doubt,
+        app.state.cors.forget,
+        persisted.forget,
+    ]
     return app
 
 
@@ -85,15 +92,17 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     gc.collect()
     gc.freeze()  # what start-up made stays: collections during requests need not look at it
     recording = asyncio.create_task(_record_use(app.state.authenticator))
+    attending = asyncio.create_task(database.attend())
     try:
         with stopping.first(app.state.open_streams.close):
             yield
     finally:
         await app.state.open_streams.close()
         await app.state.hub.close()
-        recording.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await recording
+        for task in (recording, attending):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
         with contextlib.suppress(StorageUnavailableError):  # when keys were last used is not worth an error at the end
             await app.state.authenticator.record_use()
         await database.close()

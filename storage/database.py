@@ -16,7 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from storage import deadline, engine_errors, mathematics, postgres_engine, sqlite_driver
 from storage.connecting import Connections, Connector
 from storage.errors import StorageUnavailableError
-from storage.readers import BUSY_TIMEOUT_MS, SQLITE_PRAGMAS, PostgresReader, Reader, SqliteReader
+from storage.listening import Listener
+from storage.readers import SQLITE_PRAGMAS, PostgresReader, Reader, SqliteReader
+from storage.transactions import TRANSACTIONS, Observer
 from storage.wakeups import PostgresWakeups, SqliteWakeups, Wake, Wakeups
 from storage.writer_lock import WriterLock
 
@@ -40,16 +42,21 @@ class Database:
         self.name: EngineName = "sqlite" if self.url.drivername.startswith("sqlite") else "postgresql"
         self.connector = Connector(self.url, connections or Connections())
         self.engine = _create_engine(self.url, self.connector)
+        self._writing = self.engine.execution_options(stockgate_writes=True, **_BEGUN_BY_US[self.name])
         self._reader: Reader = (
             SqliteReader(str(self.url.database)) if self.name == "sqlite" else PostgresReader(self.connector)
         )
         self._wakeups: Wakeups = (
             SqliteWakeups(str(self.url.database))
             if self.name == "sqlite"
-            else PostgresWakeups(self.connector.listener, self._reader.fetch_text)
+            else PostgresWakeups(Listener(self.connector.listener), self._reader.fetch_text)
         )
+        self.observers: list[Observer] = []
+        """Are told each prepared statement before it is run. SQLAlchemy's own events have the others."""
         self.committed: list[Wake] = []
         """To be called after each commit of this process. With any, other processes are told, too."""
+        self.forgotten: list[Wake] = []
+        """To be called when another process changed what this one may have in memory, as attend() hears."""
         self._writer = WriterLock(str(self.url.database)) if self.name == "sqlite" else None
 
     def __repr__(self) -> str:
@@ -105,19 +112,16 @@ class Database:
         async with (
             deadline.Observed(_NOT_WRITTEN) as observed,
             self.turn(),
-            self.engine.connect() as connection,
+            self._writing.connect() as connection,
+            AsyncSession(connection, expire_on_commit=False) as session,
+            TRANSACTIONS[self.name](session, connection, self.observers) as transaction,
         ):
-            await connection.execution_options(stockgate_writes=True)
-            async with AsyncSession(connection, expire_on_commit=False) as session:
-                try:
-                    result = await operation(session, *args, **kwargs)
-                except engine_errors.LOST as error:
-                    if engine_errors.is_lost(error):
-                        raise engine_errors.ConnectionLostError from error
-                    raise
-                observed.lift()  # a commit that was begun is waited for
-                await (session.commit() if keep else session.rollback())
-                return result
+            with engine_errors.before_commit():
+                result = await operation(session, *args, **kwargs)
+            observed.lift()  # a commit that was begun is waited for
+            if keep:
+                await transaction.commit()
+            return result
 
     async def read(self, operation: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a read on one consistent snapshot. Raises StorageUnavailableError when nothing can be read now."""
@@ -155,6 +159,14 @@ class Database:
         """Call `wake` whenever another process committed, until cancelled. Holds a connection of its own."""
         await self._wakeups.watch(wake)
 
+    async def attend(self) -> NoReturn:
+        """Have forgotten what another process changed, until cancelled. On PostgreSQL it holds a connection."""
+        await self._wakeups.attend(self._forget)
+
+    def _forget(self) -> None:
+        for forget in self.forgotten:
+            forget()
+
 
 def _driver_url(text: str) -> URL:
     try:
@@ -173,10 +185,12 @@ def _driver_url(text: str) -> URL:
     return url.set(drivername=_DRIVERS[backend])
 
 
+_BEGUN_BY_US: Final[dict[EngineName, dict[str, Any]]] = {
+    "sqlite": {},
+    "postgresql": {"isolation_level": "AUTOCOMMIT"},
+}
 _NOT_READ: Final = "The answer took longer than a request may. Ask for less at once."
 _NOT_WRITTEN: Final = "The change took longer than a request may, and nothing of it was written. Try again."
-_BEHIND_S: Final = 4 * deadline.LATE_S_MAX
-_TOLERATED_S: Final = 1.0  # so that most requests need not change the connection's timeout
 _URL_HELP: Final = "Use sqlite:///stockgate.db or postgresql://user:password@host/database."
 
 
@@ -203,18 +217,9 @@ def _create_engine(url: URL, connector: Connector) -> AsyncEngine:
     def begin(connection: Connection) -> None:
         # A write that began as a read could not upgrade its lock after another writer's commit: it would lose an
         # update or fail. So writes take the one writer's lock first, as FOR UPDATE does row by row on PostgreSQL.
-        writes = connection.get_execution_options().get("stockgate_writes")
-        if writes:
-            _wait_until_deadline(connection)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        driver: Any = connection.connection.driver_connection
+        if not driver.in_transaction:  # transact() has begun it
+            writes = connection.get_execution_options().get("stockgate_writes")
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
-
-
-def _wait_until_deadline(connection: Connection) -> None:
-    """Nothing interrupts a connection that waits for another process's lock: it must not wait longer than we do."""
-    left_s = deadline.left() + _BEHIND_S  # so that our own clock says first that it was the deadline
-    wanted = BUSY_TIMEOUT_MS if left_s + _TOLERATED_S > BUSY_TIMEOUT_MS / 1000 else max(int(left_s * 1000), 1)
-    if connection.info.get("stockgate_busy_timeout_ms", BUSY_TIMEOUT_MS) != wanted:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={wanted}")
-        connection.info["stockgate_busy_timeout_ms"] = wanted
