@@ -63,6 +63,12 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least severe log lines kept."
     )
+    stop_seconds_max: float = Field(
+        10.0, ge=1, le=3600, description="How long requests in progress may take when the server is told to stop."
+    )
+    worker_silence_seconds_max: float = Field(
+        30.0, ge=3, le=3600, description="How long a worker's event loop may stand still before it is replaced."
+    )
     body_bytes_max: int = Field(8 * 1024 * 1024, ge=1024, description="Largest request body, in bytes.")
     streams_max: int = Field(
         2000, ge=1, description="Open WebSockets and event streams per process, of all callers together."

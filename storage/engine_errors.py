@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -13,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from storage.errors import DeadlineExceededError, StatementTooComplexError, StorageUnavailableError
+from storage.sqlite_library import dbapi
 
 _RETRIED_STATES: Final = {"40001", "40P01"}  # serialization_failure, deadlock_detected
 _UNAVAILABLE_CLASSES: Final = {"08", "53", "57"}  # connection exception, insufficient resources, operator intervention
@@ -25,7 +25,7 @@ _ENGINE_ERRORS: Final = (
     DBAPIError,
     PoolTimeoutError,
     OSError,
-    sqlite3.Error,
+    dbapi.Error,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
 )
@@ -79,7 +79,7 @@ def _is_unavailable(error: BaseException) -> bool:
 
 
 def _is_of_sqlite(error: BaseException) -> bool:
-    return isinstance(getattr(error, "orig", error), sqlite3.OperationalError)
+    return isinstance(getattr(error, "orig", error), dbapi.OperationalError)
 
 
 def _state(error: BaseException) -> str | None:

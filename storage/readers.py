@@ -10,7 +10,7 @@ import aiosqlite
 import asyncpg
 from sqlalchemy.engine import URL
 
-from storage import mathematics
+from storage import mathematics, sqlite_library
 
 BUSY_TIMEOUT_MS: Final = 30_000
 _CONNECTIONS: Final = 4
@@ -88,7 +88,7 @@ class SqliteReader:
         return await self._idle.get()
 
     async def _open(self) -> aiosqlite.Connection:
-        connection = await aiosqlite.connect(self._path, isolation_level=None, cached_statements=512)
+        connection = await sqlite_library.connection(self._path, isolation_level=None, cached_statements=512)
         for pragma in (*SQLITE_PRAGMAS, "PRAGMA query_only=ON"):
             await connection.execute_fetchall(pragma)
         known = await connection.execute_fetchall(mathematics.KNOWN)

@@ -14,7 +14,7 @@ import aiosqlite
 import asyncpg
 import structlog
 
-from storage import deadline
+from storage import deadline, sqlite_library
 
 Wake = Callable[[], None]
 _CHANNEL: Final = "stockgate_changes"
@@ -48,11 +48,11 @@ class SqliteWakeups:
     async def watch(self, wake: Wake) -> NoReturn:
         while True:
             try:
-                async with aiosqlite.connect(
+                async with sqlite_library.connection(
                     f"file:{self._path}?mode=ro", uri=True, isolation_level=None
                 ) as connection:
                     await self._poll(connection, wake)
-            except aiosqlite.Error:
+            except sqlite_library.dbapi.Error:
                 log.warning("polling for commits failed", exc_info=True)
                 await asyncio.sleep(_RETRY_S[1])
 

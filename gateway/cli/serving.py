@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import os
 import socket
 from typing import TYPE_CHECKING, Annotated, Final
@@ -11,14 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from gateway.cli.database import with_database
-from gateway.cli.failures import CommandError
 
 if TYPE_CHECKING:  # imported when the command runs, so that --help is quick
+    from gateway.settings import Settings
     from storage.database import Database
 
 _DEMO_DATABASE_URL: Final = "sqlite:///stockgate-demo.db"
-_SHUTDOWN_S: Final = 10
-_PING_S: Final = 15
 
 
 def serve(
@@ -42,6 +38,7 @@ def serve(
     stops it, after the requests in progress.
     """
     from gateway import settings
+    from gateway.server import listening
     from storage import migrations
 
     if demo:
@@ -63,62 +60,25 @@ def serve(
             base, token, str(database.url.database), current.mode, console=console.is_on(current), docs=current.docs
         )
 
-    with _listen(current.host if host is None else host, current.port if port is None else port) as listening:
-        base = current.public_url.rstrip("/") or _base_url(listening)
+    with listening.listen(current.host if host is None else host, current.port if port is None else port) as bound:
+        base = current.public_url.rstrip("/") or _base_url(bound)
         # The database is checked before the server starts, where a failure is still one line
-        _run(listening, workers, with_database(greeting, prepared=False), current.body_bytes_max)
+        _serve(current, bound, workers, with_database(greeting, prepared=False))
 
 
-def _run(listening: socket.socket, workers: int, greeting: str, body_bytes_max: int) -> None:
+def _serve(settings: Settings, listening: socket.socket, workers: int, greeting: str) -> None:
     """Serve until told to stop; the greeting is printed when requests are answered."""
-    import uvicorn
-    from uvicorn.supervisors import Multiprocess
+    from gateway.server import serving, supervisor
 
-    class GreetingServer(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            typer.echo(greeting)
+    def greet() -> None:
+        typer.echo(greeting)
 
-    class GreetingSupervisor(Multiprocess):
-        def init_processes(self) -> None:
-            super().init_processes()
-            if all(process.wait_until_ready(60, self.should_exit) for process in self.processes):
-                typer.echo(greeting)
-
-    config = uvicorn.Config(
-        "gateway.app:create_app",
-        factory=True,
-        workers=workers,
-        log_config=None,  # our own log: one line a request, see gateway/request_log.py
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # uvicorn would believe all of this machine: create_app asks STOCKGATE_TRUSTED_PROXIES
-        timeout_graceful_shutdown=_SHUTDOWN_S,
-        ws_max_size=body_bytes_max,
-        ws_ping_interval=_PING_S,
-        ws_per_message_deflate=False,  # events are small, and each connection would hold buffers for it
-    )
-    with contextlib.suppress(KeyboardInterrupt):
-        if workers == 1:
-            GreetingServer(config).run(sockets=[listening])
-        else:
-            GreetingSupervisor(config, sockets=[listening]).run()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A socket bound to the address, before anything else is done: a taken port should change nothing."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-    except OSError as error:
-        listening.close()
-        if error.errno == errno.EADDRINUSE:
-            raise CommandError(f"Port {port} of {host} is taken. Choose another one: --port {port + 1}") from None
-        raise CommandError(f"Cannot listen on port {port} of {host}: {error.strerror}.") from None
-    listening.set_inheritable(True)
-    return listening
+    if workers == 1:
+        serving.serve(settings, listening, serving.Hooks(started=greet))
+    else:
+        code = supervisor.Supervisor(settings, listening, workers, greet).run()
+        if code:
+            raise typer.Exit(code)
 
 
 def _base_url(listening: socket.socket) -> str:

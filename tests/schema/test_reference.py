@@ -260,13 +260,13 @@ quick = settings(unhurried, phases=set(Phase) - {Phase.shrink, Phase.explain})  
 
 
 @random_queries
-@settings(quick, max_examples=100)
+@settings(quick, max_examples=50)
 def test_a_random_query_gets_what_a_naive_executor_answers(both: Both, asked: Asked, visible: Any) -> None:
     check(both, asked, visible)
 
 
 @random_lists
-@settings(quick, max_examples=200)
+@settings(quick, max_examples=100)
 def test_a_random_filter_finds_what_a_loop_over_all_rows_finds(both: Both, asked: Asked, visible: Any) -> None:
     check(both, asked, visible)
 
