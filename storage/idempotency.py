@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.changes import Applied, Arrival, ChangeGroup, Origin, Outcome, Refused
 from storage.errors import ErrorCode, InventoryError
+from storage.retention import remove_first
 from storage.tables import IdempotencyRecord
 from storage.upsert import insert_missing, table_of
 
@@ -43,12 +44,13 @@ async def take(session: AsyncSession, origin: Origin, key: str, asked: object) -
         raise InventoryError(ErrorCode.INVALID_IDEMPOTENCY_KEY, message, "idempotency_key")
     fingerprint = hashlib.sha256(repr(asked).encode(errors="backslashreplace")).hexdigest()
     claimed = {"caller": _caller(origin), "key": key, "fingerprint": fingerprint, "answer": ""}
-    if await insert_missing(
-        session, IdempotencyRecord, [claimed], key=("caller", "key"), shared={"created_at": datetime.now(UTC)}
-    ):
-        return None
-    query = select(_record.c.fingerprint, _record.c.answer).where(_is_claimed_by(origin, key))
-    stored = (await session.execute(query)).one()
+    query, stored = select(_record.c.fingerprint, _record.c.answer).where(_is_claimed_by(origin, key)), None
+    while stored is None:  # or it was forgotten in between
+        if await insert_missing(
+            session, IdempotencyRecord, [claimed], key=("caller", "key"), shared={"created_at": datetime.now(UTC)}
+        ):
+            return None
+        stored = (await session.execute(query)).one_or_none()
     if stored.fingerprint != fingerprint:
         raise InventoryError(
             ErrorCode.IDEMPOTENCY_KEY_REUSED,
@@ -69,6 +71,11 @@ async def record(session: AsyncSession, group: ChangeGroup, applied: Applied) ->
 async def keep(session: AsyncSession, origin: Origin, key: str, answer: str) -> None:
     """Keep the answer of a key that was taken."""
     await session.execute(update(_record).where(_is_claimed_by(origin, key)).values(answer=answer))
+
+
+async def forget(session: AsyncSession, before: datetime) -> int:
+    """Delete a batch of the keys that were taken before this time, and say how many they were."""
+    return await remove_first(session, IdempotencyRecord, "created_at", before)
 
 
 def _is_claimed_by(origin: Origin, key: str) -> ColumnElement[bool]:
