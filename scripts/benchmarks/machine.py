@@ -58,6 +58,6 @@ def _commit() -> str:
 
 
 def _sqlite() -> str:
-    import sqlite3
+    from storage.sqlite_library import dbapi
 
-    return sqlite3.sqlite_version
+    return dbapi.sqlite_version
