@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Concatenate, Final, Literal, NoReturn, ParamSpec, TypeVar
 
@@ -22,6 +21,7 @@ from storage.listening import Listener
 from storage.readers import SQLITE_PRAGMAS, PostgresReader, Reader, SqliteReader
 from storage.transactions import TRANSACTIONS, Observer
 from storage.wakeups import PostgresWakeups, SqliteWakeups, Wake, Wakeups
+from storage.writer_lock import WriterLock
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,7 +59,7 @@ class Database:
         """To be called after each commit of this process. With any, other processes are told, too."""
         self.forgotten: list[Wake] = []
         """To be called when another process changed what this one may have in memory, as attend() hears."""
-        self._writer = asyncio.Lock()
+        self._writer = WriterLock(str(self.url.database)) if self.name == "sqlite" else None
 
     def __repr__(self) -> str:
         return f"Database({self.url.render_as_string(hide_password=True)})"
@@ -70,8 +70,15 @@ class Database:
         await self.connector.close()
         if self._checkpoints is not None:
             await self._checkpoints.close()
-        await self._reader.close()
-        await self.engine.dispose()
+        async with self._writer.checkpointing() if self._writer else nullcontext():
+            await self._reader.close()
+            await self.engine.dispose()
+        if self._writer:
+            self._writer.close()
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Where an engine has one writer at a time, to be held while writing: transact() does."""
+        return self._writer.held() if self._writer else nullcontext()
 
     async def transact(self, operation: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run an operation in one transaction: committed and durable when this returns, without effect when it raises.
@@ -110,7 +117,7 @@ class Database:
     async def _once(self, operation: Any, args: Any, kwargs: Any, *, keep: bool) -> Any:
         async with (
             deadline.Observed(_NOT_WRITTEN) as observed,
-            _first_come(self._writer if self.name == "sqlite" else None),
+            self.turn(),
             self._writing.connect() as connection,
             AsyncSession(connection, expire_on_commit=False) as session,
             TRANSACTIONS[self.name](session, connection, self.observers) as transaction,
@@ -165,16 +172,6 @@ class Database:
     def _forget(self) -> None:
         for forget in self.forgotten:
             forget()
-
-
-@asynccontextmanager
-async def _first_come(lock: asyncio.Lock | None) -> AsyncIterator[None]:
-    """SQLite's own busy handler polls, so that a writer may starve; within a process writers queue here instead."""
-    if lock is None:
-        yield
-        return
-    async with lock:
-        yield
 
 
 def _driver_url(text: str) -> URL:
