@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from enum import Enum, auto
 from typing import Any, Final
 
 import httptools
@@ -17,6 +16,14 @@ from gateway.server import framing
 from gateway.server.framing import RefusedRequestError
 from gateway.server.outgoing import Outgoing
 from gateway.settings import Settings
+
+# What is expected of the client
+_NEW: Final = 0
+_IDLE: Final = 1
+_HEAD: Final = 2
+_BODY: Final = 3
+_DEAF: Final = 4  # nothing: what comes is thrown away
+_LINGERING: Final = 5  # that it hangs up: it has been told all there is
 
 _PIPELINED_MAX: Final = 64
 _FRAMING_BYTES: Final = 8192
@@ -45,19 +52,6 @@ class Config(uvicorn.Config):
         self.settings = settings
 
 
-class Phase(Enum):
-    """What is expected of the client."""
-
-    NEW = auto()
-    IDLE = auto()
-    HEAD = auto()
-    BODY = auto()
-    DEAF = auto()
-    """Nothing: what comes is thrown away."""
-    LINGERING = auto()
-    """That it hangs up: it has been told all there is."""
-
-
 class HttpConnection(HttpToolsProtocol):
     """Refuses what is doubtful, too large or too slow, once, and hears nothing more from there then."""
 
@@ -69,9 +63,10 @@ class HttpConnection(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.url, self.headers = b"", []
         self._settings = config.settings
         self._header_bytes_max = config.settings.header_bytes_max
-        self._phase = Phase.NEW
+        self._phase = _NEW
         self._since = self._observed_at = self.loop.time()
         self._messages = self._head_bytes = self._body_bytes = self._chunks = self._framing_bytes = 0
         self._refused: RefusedRequestError | None = None
@@ -93,12 +88,12 @@ class HttpConnection(HttpToolsProtocol):
         if self._is_deaf:
             return
         self._unset_keepalive_if_required()
-        if self._phase is Phase.IDLE or self._phase is Phase.NEW:
+        if self._phase <= _IDLE:
             self._begin()
         try:
             while data and not self._is_deaf:
                 room = self._header_bytes_max + 1 - self._head_bytes
-                if self._phase is Phase.HEAD and len(data) > room:
+                if self._phase == _HEAD and len(data) > room:
                     self._parse(data[:room])
                     data = data[room:]
                 else:
@@ -109,13 +104,13 @@ class HttpConnection(HttpToolsProtocol):
 
     @property
     def _is_deaf(self) -> bool:
-        return self._phase is Phase.DEAF or self._phase is Phase.LINGERING
+        return self._phase >= _DEAF
 
     def _begin(self) -> None:
         """The head of a request is what comes next: its time began with the connection, or begins now."""
-        if self._phase is not Phase.NEW:
+        if self._phase != _NEW:
             self._since = self.loop.time()
-        self._phase = Phase.HEAD
+        self._phase = _HEAD
         self._head_bytes = 0
 
     def _parse(self, data: bytes) -> None:
@@ -129,19 +124,21 @@ class HttpConnection(HttpToolsProtocol):
         except httptools.HttpParserError as error:
             cause = error.__context__
             raise cause if isinstance(cause, RefusedRequestError) else framing.of_parser(error) from None
-        if self._phase is not phase or self._messages != message:
+        if self._phase != phase or self._messages != message:
             return
-        if phase is Phase.HEAD:  # the parser keeps to itself what it has of a header that is not whole
+        if phase == _HEAD:  # the parser keeps to itself what it has of a header that is not whole
             self._head_bytes = head_bytes + len(data)
             self._check_head()
-        elif phase is Phase.BODY:
+        elif phase == _BODY:
             self._framing_bytes += len(data) - (self._body_bytes - body_bytes)
             if self._framing_bytes > _FRAMING_BYTES + _FRAMING_BYTES_PER_CHUNK * self._chunks:
                 raise RefusedRequestError(400, "The chunks of the body have more around them than in them.")
 
     def _check_head(self) -> None:
+        if len(self.headers) > self._settings.headers_max:
+            raise RefusedRequestError(431, f"The request has more than {self._settings.headers_max} headers.")
         if self._head_bytes > self._header_bytes_max:
-            if not self.headers and len(self.url) > self._header_bytes_max // 2:
+            if len(self.url) > self._header_bytes_max // 2:
                 raise RefusedRequestError(414, "The target of the request is too long.")
             raise RefusedRequestError(431, f"The head of the request has more than {self._header_bytes_max} bytes.")
 
@@ -151,41 +148,32 @@ class HttpConnection(HttpToolsProtocol):
         """A request begins, perhaps in the middle of what was received."""
         super().on_message_begin()
         self._messages += 1
-        if self._phase is not Phase.HEAD:
+        if self._phase != _HEAD:
             self._begin()
         self._head_bytes = self._body_bytes = self._chunks = self._framing_bytes = 0
 
-    def on_url(self, url: bytes) -> None:
-        """A part of the target."""
-        super().on_url(url)
-        self._head_bytes += len(url)
-        self._check_head()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A header; one that comes after the body is counted, and nothing else."""
-        self._head_bytes += len(name) + len(value) + 4
-        if self._head_bytes > self._header_bytes_max:
-            self._check_head()
-        if self._phase is not Phase.BODY:
-            super().on_header(name, value.rstrip(b" \t"))
-            if len(self.headers) > self._settings.headers_max:
-                raise RefusedRequestError(431, f"The request has more than {self._settings.headers_max} headers.")
-
     def on_headers_complete(self) -> None:
         """The application is called, if the request is one."""
-        version, upgrades = self.parser.get_http_version(), self.parser.should_upgrade()
-        framing.check(self.parser.get_method(), self.url, version, self.headers)
+        headers, size = self.headers, len(self.url)
+        for index, (name, value) in enumerate(headers):
+            size += len(name) + len(value) + 4
+            if value.endswith((b" ", b"\t")):  # not part of it
+                headers[index] = name, value.rstrip(b" \t")
+        self._head_bytes = size
+        self._check_head()
+        framing.check(self.parser.get_method(), self.url, self.parser.get_http_version(), headers)
         if len(self.pipeline) >= _PIPELINED_MAX:
             raise RefusedRequestError(400, f"More than {_PIPELINED_MAX} requests wait for their answers.")
         if self._is_one_too_many:
             raise RefusedRequestError(503, "This server has too many connections at the moment. Try again.")
-        self.scope["method"] = self.parser.get_method().decode("ascii")
-        if not upgrades:
-            self._phase, self._since = Phase.BODY, self.loop.time()
-            super().on_headers_complete()
-        elif self._should_upgrade() and (framing.has_body(self.headers) or self._is_answering):
-            raise RefusedRequestError(400, "A WebSocket begins with a request of its own, without a body.")
-        # The parser stops here at an upgrade: see _upgrade()
+        if self.parser.should_upgrade():  # the parser stops here: see _upgrade()
+            self.scope["method"] = self.parser.get_method().decode("ascii")
+            if self._should_upgrade() and (framing.has_body(headers) or self._is_answering):
+                raise RefusedRequestError(400, "A WebSocket begins with a request of its own, without a body.")
+            return
+        self._phase, self._since = _BODY, self.loop.time()
+        super().on_headers_complete()
+        self.headers = []  # of the trailer: nobody is to take it for what came before the body
 
     def on_chunk_header(self) -> None:
         """A part of the body is announced."""
@@ -198,14 +186,14 @@ class HttpConnection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """It has come."""
-        self._phase = Phase.IDLE
+        self._phase = _IDLE
         if not self.parser.should_upgrade():
             super().on_message_complete()
 
     def _upgrade(self, rest: bytes) -> None:
         """A WebSocket; or another protocol, of which we go on as if it had not been offered."""
         if self._should_upgrade():
-            self._phase = Phase.DEAF
+            self._phase = _DEAF
             self.handle_websocket_upgrade()
             return
         line = b"%s %s HTTP/%s\r\n" % (self.scope["method"].encode(), self.url, self.parser.get_http_version().encode())
@@ -224,9 +212,9 @@ class HttpConnection(HttpToolsProtocol):
 
     def _refuse(self, refused: RefusedRequestError) -> None:
         """Answer it in its turn; the application hears no more of it, should it have begun."""
-        phase, self._phase, self._refused = self._phase, Phase.DEAF, refused
+        phase, self._phase, self._refused = self._phase, _DEAF, refused
         cycle: RequestResponseCycle | None = self.cycle
-        if phase is Phase.BODY and cycle is not None and not cycle.response_complete:
+        if phase == _BODY and cycle is not None and not cycle.response_complete:
             if self.pipeline and self.pipeline[0][0] is cycle:
                 self.pipeline.popleft()  # those before it are answered
                 return
@@ -235,7 +223,7 @@ class HttpConnection(HttpToolsProtocol):
             if cycle.response_started:
                 self._close(0)
                 return
-        elif phase is Phase.BODY:
+        elif phase == _BODY:
             self._close(_LINGER_S)
             return
         elif self._is_answering:
@@ -262,7 +250,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def _close(self, linger_s: float) -> None:
         """Say that nothing more comes, and hang up a moment later."""
-        self._phase, self._since = Phase.LINGERING, self.loop.time()
+        self._phase, self._since = _LINGERING, self.loop.time()
         self._unset_keepalive_if_required()
         if linger_s and self.transport.can_write_eof() and not self.transport.is_closing():
             self.flow.resume_reading()  # what still comes is thrown away
@@ -278,7 +266,7 @@ class HttpConnection(HttpToolsProtocol):
             return
         if self._refused is not None:
             self._answer_refused()
-        elif self._phase is Phase.BODY:
+        elif self._phase == _BODY:
             self._since = self.loop.time()  # the rest is not wanted
             if self.expect_100_continue and not self._body_bytes:
                 self._close(_LINGER_S)  # nobody knows whether it is sent
@@ -290,14 +278,14 @@ class HttpConnection(HttpToolsProtocol):
         passed, self._observed_at = now - self._observed_at, now
         if self._outgoing.waits_s(self.transport, now) > self._settings.write_seconds_max:
             self._cut("reads nothing")
-        elif self._phase is Phase.NEW or self._phase is Phase.HEAD:
+        elif self._phase in (_NEW, _HEAD):
             if self.flow.read_paused:
                 self._since += passed  # it is we who are slow
             elif now - self._since > self._settings.header_seconds_max:
                 self._refuse_slow("The head of the request did not come in time.")
-        elif self._phase is Phase.BODY:
+        elif self._phase == _BODY:
             self._observe_body(now, passed)
-        elif self._phase is Phase.LINGERING and now - self._since > _LINGER_S:
+        elif self._phase == _LINGERING and now - self._since > _LINGER_S:
             self.transport.abort()
 
     def _observe_body(self, now: float, passed: float) -> None:
@@ -312,7 +300,7 @@ class HttpConnection(HttpToolsProtocol):
             self._refuse_slow("The body of the request did not come in time.")
 
     def _refuse_slow(self, reason: str) -> None:
-        if self._phase is Phase.NEW:
+        if self._phase == _NEW:
             self._cut("says nothing")
         else:
             self._refuse(RefusedRequestError(408, reason))

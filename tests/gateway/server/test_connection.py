@@ -206,6 +206,7 @@ def test_what_is_too_large_is_refused_however_it_comes(small: Served, key: bytes
     assert statuses(small.ask(chunked, b"1\r\n \r\n0\r\n", trailer)) in ([400], [431])
     in_bytes = b"".join(b"1\r\n%c\r\n" % byte for byte in QUERY)
     assert b'{"__typename":"Query"}' in small.ask(chunked + in_bytes + b"0\r\n\r\n")
+    assert statuses(small.ask(b"\r\n" * 3000)) == [431]
     assert statuses(small.ask((HEAD + b"\r\n") * 200))[-1] == 400  # in a pipeline without end
 
 
