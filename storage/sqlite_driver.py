@@ -6,7 +6,6 @@ a small statement does.
 
 from __future__ import annotations
 
-import sqlite3
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
@@ -17,6 +16,9 @@ from sqlalchemy.dialects.sqlite.aiosqlite import (
     AsyncAdapt_aiosqlite_cursor,
     AsyncAdapt_aiosqlite_dbapi,
 )
+
+from storage import sqlite_library
+from storage.sqlite_library import dbapi
 
 
 class _Done(NamedTuple):
@@ -41,10 +43,10 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
         return cursor
 
     async def _execute_async(self, operation: str, parameters: Any) -> Any:
-        await self._run(sqlite3.Connection.execute, operation, () if parameters is None else parameters)
+        await self._run(dbapi.Connection.execute, operation, () if parameters is None else parameters)
 
     async def _executemany_async(self, operation: str, seq_of_parameters: Any) -> Any:
-        await self._run(sqlite3.Connection.executemany, operation, seq_of_parameters)
+        await self._run(dbapi.Connection.executemany, operation, seq_of_parameters)
 
     async def _run(self, run: Any, operation: str, parameters: Any) -> None:
         driver: Any = self._connection
@@ -57,11 +59,26 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
         self._rows.clear()
 
 
-def _in_thread(run: Any, connection: sqlite3.Connection, *asked: Any) -> tuple[_Done, Sequence[Any]]:
-    cursor: sqlite3.Cursor = run(connection, *asked)
+def _in_thread(run: Any, connection: dbapi.Connection, *asked: Any) -> tuple[_Done, Sequence[Any]]:
+    cursor: dbapi.Cursor = run(connection, *asked)
     try:
         rows = cursor.fetchall() if cursor.description else ()
         return _Done(cursor.description, cursor.rowcount, cursor.lastrowid), rows
+    finally:
+        cursor.close()
+
+
+async def run(driver: aiosqlite.Connection, sql: str, values: Sequence[Any]) -> tuple[Sequence[Any], int]:
+    """Run a statement on the driver's connection: its rows, and how many rows it changed."""
+    aiosqlite_own: Any = driver
+    fetched: tuple[Sequence[Any], int] = await aiosqlite_own._execute(_fetched, aiosqlite_own._conn, sql, values)  # noqa: SLF001 (as above)
+    return fetched
+
+
+def _fetched(connection: dbapi.Connection, sql: str, values: Sequence[Any]) -> tuple[Sequence[Any], int]:
+    cursor = connection.execute(sql, values)
+    try:
+        return cursor.fetchall(), cursor.rowcount
     finally:
         cursor.close()
 
@@ -73,8 +90,24 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
 
 class _Driver(AsyncAdapt_aiosqlite_dbapi):
     def connect(self, *args: Any, **options: Any) -> AsyncAdapt_aiosqlite_connection:
-        return _Connection(self, super().connect(*args, **options).driver_connection)
+        ours = super().connect(*args, async_creator_fn=sqlite_library.connection, **options)
+        return _Connection(self, ours.driver_connection)
+
+    def _init_dbapi_attributes(self) -> None:
+        """Errors and versions of the library that is used: aiosqlite's own are always the standard library's."""
+        super()._init_dbapi_attributes()
+        for name in (
+            "DatabaseError",
+            "Error",
+            "IntegrityError",
+            "NotSupportedError",
+            "OperationalError",
+            "ProgrammingError",
+            "sqlite_version",
+            "sqlite_version_info",
+        ):
+            setattr(self, name, getattr(self.sqlite, name))
 
 
-DRIVER: Final = _Driver(aiosqlite, sqlite3)
+DRIVER: Final = _Driver(aiosqlite, dbapi)
 """To be given to create_async_engine() as its `module`."""

@@ -205,8 +205,11 @@ class LedgerEntry(SQLModel, table=True):
     """One immutable record per change of a level.
 
     `on_hand` and what follows are the level's values after the change; `delta` is in units and 0 when only prices or
-    flags changed. The sum of a level's deltas is its quantity. Both halves of a transfer have the same group and line.
-    Sequences are shared with catalog_change: storage/change_feed.py.
+    flags changed. The sum of a level's deltas and of its opening's is its quantity. Both halves of a transfer have the
+    same group and line. Sequences are shared with catalog_change: storage/change_feed.py.
+
+    On PostgreSQL the table is partitioned by months of `created_at` (storage/ledger_partitions.py). There its primary
+    key is (sequence, created_at, product_id): it must hold what tells partitions apart, and in a cluster the shards.
     """
 
     __tablename__ = "ledger_entry"
@@ -234,6 +237,36 @@ class LedgerEntry(SQLModel, table=True):
         Index("ix_ledger_entry_location_id_sequence", "location_id", "sequence"),
         Index("ix_ledger_entry_created_at", "created_at"),
         {"sqlite_autoincrement": True},  # so that the shared numbers are never given twice
+    )
+
+
+class LedgerOpening(SQLModel, table=True):
+    """What the ledger began with for one level: all its entries that were pruned, as one (storage/pruning.py).
+
+    `delta` is the sum of theirs, `entries` how many they were. The rest is what the last of them said. The largest
+    sequence of all openings is how far the ledger was pruned. A level that has no opening has all its entries.
+    """
+
+    __tablename__ = "ledger_opening"
+
+    product_id: int = Field(sa_column=Column(Id, primary_key=True, autoincrement=False))
+    location_id: int = Field(sa_column=Column(Id, primary_key=True, autoincrement=False))
+    sequence: int = Field(sa_column=Column(Id, nullable=False))
+    entries: int = Field(sa_column=Column(BigInteger, nullable=False))
+    delta: int = Field(sa_column=Column(BigInteger, nullable=False))
+    on_hand: int | None = Field(default=None, sa_column=Column(BigInteger))
+    regular_price: Decimal | None = _price()
+    sale_price: Decimal | None = _price()
+    backorders: str | None = _text(nullable=True)
+    disabled: bool = _flag(default=False)
+    reserved: int = _count()
+    safety_stock: int = _count()
+    version: int = Field(sa_column=Column(BigInteger, nullable=False))
+    created_at: datetime = _time()
+
+    __table_args__ = (
+        Index("ix_ledger_opening_sequence", "sequence"),
+        Index("ix_ledger_opening_created_at", "created_at"),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -13,6 +13,7 @@ from gateway.cli.failures import CommandError
 
 if TYPE_CHECKING:  # imported when a command runs, so that --help is quick
     from storage.database import Database
+    from storage.ledger_partitions import Month
     from storage.reconciliation import Drift
 
 T = TypeVar("T")
@@ -37,10 +38,9 @@ def with_database(use: Callable[[Database], Awaitable[T]], *, prepared: bool = T
 
 @asynccontextmanager
 async def _opened() -> AsyncIterator[Database]:
-    from gateway import settings
-    from storage.database import Database
+    from gateway import databases, settings
 
-    database = Database(settings.load().database_url.get_secret_value())
+    database = databases.for_command(settings.load())
     try:
         yield database
     finally:
@@ -51,12 +51,18 @@ def migrate() -> None:
     """Bring the database to the newest schema.
 
     Run it after every upgrade when the database is PostgreSQL; SQLite files migrate by themselves. Harmless when there
-    is nothing to do.
+    is nothing to do. On PostgreSQL it makes the ledger's partitions of the next months, too, as `serve` does.
     """
-    from storage import migrations
+    from storage import ledger_partitions, migrations
 
-    with_database(migrations.upgrade, prepared=False)
+    async def run(database: Database) -> Sequence[Month]:
+        await migrations.upgrade(database)
+        return await database.transact(ledger_partitions.make_ahead)
+
+    made = with_database(run, prepared=False)
     typer.echo("The database has the newest schema.")
+    if made:
+        typer.echo(f"The ledger has partitions up to {made[-1].year}-{made[-1].month:02}.")
 
 
 def reconcile(

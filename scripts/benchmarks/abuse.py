@@ -1,7 +1,8 @@
 """`scripts/bench abuse`: what hostile documents cost the server, in CPU time above that of a trivial query.
 
 Twelve shapes, each at a size and at two and four times that size; every request is another document, so that nothing
-of it is remembered. The time is that of all threads of the server's process, as the kernel counts it.
+of it is remembered. The time is that of all threads of the server's processes, as the kernel counts it; the ratio says
+how many times a trivial query a document of size n costs.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import json
 import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from servers import Server, database_url, server, stockgate
+import suite
+from ratios import noise
+from servers import Server, cpu_seconds, gateway
+from shop import seeded_shop
+from suite import Row
 
 GOAL_MS = 10.0
 
@@ -73,62 +75,62 @@ SHAPES = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="scripts/bench abuse", description=__doc__)
+    suite.run("abuse", __doc__, measure, options, suite.Choices(engines=("sqlite",)))
+
+
+def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--requests", type=int, default=20, help="documents of each shape and size")
-    asked = parser.parse_args()
-    with database_url("sqlite") as url:
-        stockgate(url, "seed", "--products", "100", "--locations", "3")
-        token = json.loads(stockgate(url, "key", "create", "--name", "bench", "--scope", "read", "--json"))["token"]
-        settings = {"STOCKGATE_DATABASE_URL": url, "STOCKGATE_LOG_LEVEL": "warning"}
-        with server("gateway.app:create_app", **settings) as ours:
-            table, missed = _measure(ours, token, asked.requests)
-    Console(width=120).print(table)
-    if missed:
-        raise SystemExit(f"{', '.join(missed)}: not refused within {GOAL_MS:g} ms.")
+    suite.add_only(parser, (shape.name for shape in SHAPES))
 
 
-def _measure(ours: Server, token: str, requests: int) -> tuple[Table, list[str]]:
-    asking = _Asking(ours, token, requests)
-    asking.cpu_ms("{ __typename }", "null")  # warm
-    trivial, _ = asking.cpu_ms("{ __typename }", "null")
-    table = Table(title=f"CPU above a trivial query ({trivial:.2f} ms), median of {requests} documents")
-    for heading in ("shape", "n", "bytes", "answer", "ms at n", "at 2n", "at 4n", "goal"):
-        table.add_column(heading, justify="left" if heading in {"shape", "answer"} else "right")
+def measure(engine: str, workers: int, asked: argparse.Namespace) -> Iterator[Row]:
+    with seeded_shop(engine, 100, 3) as shop, gateway(shop.url, workers=workers) as ours:
+        asking = _Asking(ours, shop.headers, asked.requests)
+        asking.costs("{ __typename }", "null")  # warm
+        trivial = statistics.median(asking.costs("{ __typename }", "null")[0])
+        for shape in SHAPES:
+            if shape.name in asked.only:
+                yield _row(shape, asking, trivial)
+
+
+def _row(shape: Shape, asking: _Asking, trivial: float) -> Row:
+    found = [asking.costs(shape.document(n), shape.variables(n)) for n in shape.sizes]
+    above = [max(statistics.median(spent) - trivial, 0.0) for spent, _ in found]
     missed = []
-    for shape in SHAPES:
-        found = [asking.cpu_ms(shape.document(n), shape.variables(n)) for n in shape.sizes]
-        above = [max(ms - trivial, 0.0) for ms, _ in found]
-        if shape.goal and (above[0] >= GOAL_MS or not found[0][1].startswith("QUERY_TOO_COMPLEX")):
-            missed.append(shape.name)
-        table.add_row(
-            shape.name, f"{shape.sizes[0]:,}", f"{len(shape.document(shape.sizes[0])):,}",
-            " / ".join(dict.fromkeys(answer.removeprefix("QUERY_TOO_COMPLEX ") for _, answer in found)),
-            *(f"{ms:.2f}" for ms in above), f"< {GOAL_MS:g}" if shape.goal else "",
-        )  # fmt: skip
-    return table, missed
+    if shape.goal and above[0] >= GOAL_MS:
+        missed.append(f"{above[0]:.1f} ms is not < {GOAL_MS:g} ms")
+    if shape.goal and not found[0][1].startswith("QUERY_TOO_COMPLEX"):
+        missed.append(f"was {found[0][1]}")
+    figures: dict[str, float | int | str] = {
+        "n": shape.sizes[0], "bytes": len(shape.document(shape.sizes[0])),
+        "answer": " / ".join(dict.fromkeys(answer.removeprefix("QUERY_TOO_COMPLEX ") for _, answer in found)),
+        "ms at n": above[0], "at 2n": above[1], "at 4n": above[2], "goal ms": f"< {GOAL_MS:g}" if shape.goal else "",
+    }  # fmt: skip
+    ratios = [spent / trivial for spent in found[0][0]]
+    return Row(shape.name, statistics.median(ratios), None, noise(ratios), less=True, figures=figures, missed=missed)
 
 
 @dataclass
 class _Asking:
     server: Server
-    token: str
+    headers: dict[str, str]
     requests: int
     asked: int = 0
 
-    def cpu_ms(self, document: str, variables: str) -> tuple[float, str]:
-        """The median CPU time of such requests, and what they were answered."""
+    def costs(self, document: str, variables: str) -> tuple[list[float], str]:
+        """The CPU time of each of such requests in milliseconds, and what they were answered."""
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=120)
         spent = []
         for _ in range(self.requests):
             self.asked += 1
             query = json.dumps(f"{document} #{self.asked}")
             body = f'{{"query": {query}, "variables": {variables}}}'
-            before = _cpu_ns(self.server.process.pid)
-            connection.request("POST", "/graphql", body, {"X-API-Key": self.token, "Content-Type": "application/json"})
+            before = cpu_seconds(self.server)
+            connection.request("POST", "/graphql", body, {**self.headers, "Content-Type": "application/json"})
             answer = json.loads(connection.getresponse().read())
-            spent.append((_cpu_ns(self.server.process.pid) - before) / 1e6)
+            spent.append((cpu_seconds(self.server) - before) * 1000)
         connection.close()
-        return statistics.median(spent), _told(answer)
+        return spent, _told(answer)
 
 
 def _told(answer: dict[str, Any]) -> str:
@@ -136,15 +138,6 @@ def _told(answer: dict[str, Any]) -> str:
         return "answered"
     extensions = answer["errors"][0]["extensions"]
     return f"{extensions['code']} {extensions.get('limit', '')}".strip()
-
-
-def _cpu_ns(pid: int) -> int:
-    return sum(_times(pid))
-
-
-def _times(pid: int) -> Iterator[int]:
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        yield int((task / "schedstat").read_text().split()[0])
 
 
 if __name__ == "__main__":

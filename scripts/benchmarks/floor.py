@@ -17,6 +17,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from storage import sqlite_library
+
 
 class _Sqlite:
     """The same number of connections as the gateway has, with the same pragmas."""
@@ -27,7 +29,7 @@ class _Sqlite:
 
     async def open(self) -> None:
         for _ in range(4):
-            connection = await aiosqlite.connect(self.path, isolation_level=None)
+            connection = await sqlite_library.connection(self.path, isolation_level=None)
             for pragma in ("journal_mode=WAL", "cache_size=-65536", "temp_store=MEMORY", "query_only=ON"):
                 await connection.execute_fetchall(f"PRAGMA {pragma}")
             self.idle.put_nowait(connection)

@@ -1,6 +1,6 @@
 """`scripts/bench rest`: the REST dialects against bare Starlette routes that run the same SQL by hand.
 
-Seeded 10,000 products × 20 locations; one worker; load from a separate process over 8 connections. The gateway gives
+Seeded 10,000 products × 20 locations; load from a separate process over 8 connections. The gateway gives
 the same answers as the floor, which writes to a copy of the database, and takes turns with it within one run; the ratio
 is the median over pairs of neighbouring turns. Every write changes what it names.
 """
@@ -8,21 +8,20 @@ is the median over pairs of neighbouring turns. Every write changes what it name
 from __future__ import annotations
 
 import argparse
-import asyncio
 import base64
 import http.client
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import suite
 from load import COUNTER
-from ratios import figures, report
-from servers import Server, database_url, load, server, stockgate
-from sqlalchemy import text
+from ratios import of_turns
+from servers import Server, gateway, load, server, stockgate
+from shop import SCOPES, run, seeded_shop
+from suite import Goal, Row
 from write_floor import copied
-
-from storage.database import Database
 
 GOAL: Final = 0.4
 WC, STOCK, COUNT = "/wp-json/wc/v3/products", "/api/v2/inventory/sku", "/api/product/inventory"
@@ -48,34 +47,31 @@ class Question:
 
 
 def main() -> None:
-    report("rest", __doc__, QUESTIONS, measure)
+    suite.run("rest", __doc__, measure, options)
 
 
-def measure(engine: str, asked: argparse.Namespace) -> list[dict[str, Any]]:
-    with database_url(engine) as url:
-        if engine == "postgresql":
-            stockgate(url, "migrate")
-        stockgate(url, "seed", "--products", str(asked.products), "--locations", str(asked.locations))
-        wc, token = _wc_login(url), _token(url)
-        items = asyncio.run(_prepared(url))
-        gateway = {
-            "STOCKGATE_DATABASE_URL": url, "STOCKGATE_LOG_LEVEL": "warning", "STOCKGATE_WC_KEYS_OVER_HTTP": "on"
-        }  # fmt: skip
+def options(parser: argparse.ArgumentParser) -> None:
+    suite.add_catalogue(parser)
+    suite.add_turns(parser)
+    suite.add_only(parser, QUESTIONS)
+
+
+def measure(engine: str, workers: int, asked: argparse.Namespace) -> Iterator[Row]:
+    with seeded_shop(engine, asked.products, asked.locations) as shop:
+        keys = {"wc": _basic(*_wc_login(shop.url)), "stock": _basic("bench", shop.token), "till": shop.token}
+        items = _items(shop.url)
         with (
-            copied(url) as copy,
-            server("gateway.app:create_app", **gateway) as ours,
-            server("rest_floor:create_app", STOCKGATE_BENCH_URL=copy) as floor,
+            copied(shop.url) as copy,
+            gateway(shop.url, workers=workers, wc_keys_over_http="on") as ours,
+            server("rest_floor:create_app", workers=workers, STOCKGATE_BENCH_URL=copy) as floor,
         ):
-            keys = {"wc": _basic(*wc), "stock": _basic("bench", token), "till": token}
             questions = [ask(items, keys) for name, ask in QUESTIONS.items() if name in asked.only]
             for question in questions:  # before any turn: then both databases are still alike
                 for request in question.requests[:3]:
                     _same(question, *(_answer(side.port, request) for side in (ours, floor)))
-            rows = []
             for question in questions:  # counts last: no total is below them
                 pairs = [[_turn(side, question, asked.seconds) for side in (ours, floor)] for _ in range(asked.turns)]
-                rows.append({"engine": engine, "what": question.what, "goal": GOAL, **figures(pairs)})
-            return rows
+                yield of_turns(question.what, Goal(GOAL), pairs)
 
 
 def _turn(side: Server, question: Question, seconds: float) -> dict[str, Any]:
@@ -135,31 +131,14 @@ def _basic(user: str, password: str) -> dict[str, str]:
 
 
 def _wc_login(url: str) -> tuple[str, str]:
-    created = json.loads(stockgate(url, "key", "create", "--wc", "--name", "bench", *_SCOPES, "--json"))
+    created = json.loads(stockgate(url, "key", "create", "--wc", "--name", "bench", *SCOPES, "--json"))
     return created["consumer_key"], created["consumer_secret"]
 
 
-def _token(url: str) -> str:
-    token: str = json.loads(stockgate(url, "key", "create", "--name", "bench", *_SCOPES, "--json"))["token"]
-    return token
-
-
-_SCOPES: Final = ("--scope", "read", "--scope", "write")
-
-
-async def _prepared(url: str) -> list[Item]:
-    """The seeded products. PostgreSQL counts its rows, as it does by itself later."""
-
-    async def prepare(session: Any) -> list[Item]:
-        if url.startswith("postgresql"):
-            await session.execute(text("ANALYZE"))
-        rows = await session.execute(text("SELECT id, sku, gtin_text FROM product WHERE parent_id IS NULL ORDER BY id"))
-        return [Item(*row) for row in rows]
-
-    database = Database(url)
-    items = await database.transact(prepare)
-    await database.close()
-    return items[:: max(1, len(items) // 2000)]
+def _items(url: str) -> list[Item]:
+    """Some of the seeded products, all over the catalogue."""
+    rows = run(url, "SELECT id, sku, gtin_text FROM product WHERE parent_id IS NULL ORDER BY id")
+    return [Item(*row) for row in rows[:: max(1, len(rows) // 2000)]]
 
 
 def _answer(port: int, asked: Mapping[str, Any]) -> tuple[int, Any]:

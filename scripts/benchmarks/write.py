@@ -1,6 +1,6 @@
 """`scripts/bench write`: bulk-sync over HTTP against the same upsert and ledger insert by hand, and the CSV export.
 
-Seeded 10,000 products × 20 locations; one worker; the load comes from this process, over one kept-alive connection. The
+Seeded 10,000 products × 20 locations; the load comes from this process, over one kept-alive connection. The
 gateway and the floor take turns within one run; every item of every turn changes its level. The ratio is of medians.
 """
 
@@ -10,17 +10,16 @@ import argparse
 import http.client
 import json
 import random
-import re
 import statistics
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import orjson
-from rich.console import Console
-from rich.table import Table
-from servers import ENGINES, Server, database_url, server, stockgate
+import suite
+from ratios import noise
+from servers import Server, forget_peak, gateway, memory_mb
+from shop import seeded_shop
+from suite import Goal, Row
 from write_floor import Line, floor_beside
 
 NAMESPACE = "/wp-json/mulopimfwc/v1"
@@ -29,49 +28,43 @@ RATIO_GOAL, GROWTH_GOAL_MB = 0.35, 40
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="scripts/bench write", description=__doc__)
-    parser.add_argument("--engine", choices=[*ENGINES, "both"], default="both")
-    parser.add_argument("--products", type=int, default=10_000)
-    parser.add_argument("--locations", type=int, default=20)
+    suite.run("write", __doc__, measure, options)
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    suite.add_catalogue(parser)
     parser.add_argument("--items", type=int, default=1_000, help="items of one bulk-sync")
     parser.add_argument("--turns", type=int, default=40)
-    parser.add_argument("--json", type=Path, default=Path("bench-write.json"), help="where the figures go")
-    asked = parser.parse_args()
-    engines = ENGINES if asked.engine == "both" else (asked.engine,)
-    results = [measure(engine, asked) for engine in engines]
-    asked.json.write_text(json.dumps(results, indent=1))
-    Console(width=110).print(*tables(results, asked), f"Figures: {asked.json}", sep="\n")
 
 
-def measure(engine: str, asked: argparse.Namespace) -> dict[str, Any]:
-    with database_url(engine) as url:
-        if engine == "postgresql":
-            stockgate(url, "migrate")
-        stockgate(url, "seed", "--products", str(asked.products), "--locations", str(asked.locations))
-        created = stockgate(url, "key", "create", "--name", "bench", "--scope", "read", "--scope", "write", "--json")
-        headers = {"X-API-Key": json.loads(created)["token"], "Content-Type": "application/json"}
-        with floor_beside(url) as floor, server("gateway.app:create_app", **_settings(url, asked)) as ours:
-            client = http.client.HTTPConnection("127.0.0.1", ours.port, timeout=60)
-            turns = [
-                (bulk_sync(client, headers, lines), floor.write(lines))
-                for lines in _changing_lines(asked, WARM_UP + asked.turns)
-            ][WARM_UP:]
-            exported = export(client, headers, ours)
-            client.close()
+def measure(engine: str, workers: int, asked: argparse.Namespace) -> Iterator[Row]:
+    with (
+        seeded_shop(engine, asked.products, asked.locations) as shop,
+        floor_beside(shop.url) as floor,
+        gateway(shop.url, workers=workers, bulk_items_max=str(max(asked.items, 1_000))) as ours,
+    ):
+        client = http.client.HTTPConnection("127.0.0.1", ours.port, timeout=60)
+        headers = {**shop.headers, "Content-Type": "application/json"}
+        turns = [
+            (bulk_sync(client, headers, lines), floor.write(lines))
+            for lines in _changing_lines(asked, WARM_UP + asked.turns)
+        ][WARM_UP:]
+        yield _bulk(turns, asked.items)
+        yield export(client, headers, ours)
+        client.close()
+
+
+def _bulk(turns: Sequence[tuple[float, float]], items: int) -> Row:
     seconds, by_hand = (statistics.median(turn[side] for turn in turns) for side in (0, 1))
-    return {
-        "ratio": by_hand / seconds, "engine": engine, "items": asked.items, "turns": asked.turns,
-        "p50_ms": seconds * 1000, "items_per_second": asked.items / seconds, "floor_p50_ms": by_hand * 1000,
-        "export": exported,
-    }  # fmt: skip
-
-
-def _settings(url: str, asked: argparse.Namespace) -> dict[str, str]:
-    return {
-        "STOCKGATE_DATABASE_URL": url,
-        "STOCKGATE_LOG_LEVEL": "warning",
-        "STOCKGATE_BULK_ITEMS_MAX": str(max(asked.items, 1_000)),
+    slowest = statistics.quantiles((turn[0] for turn in turns), n=100)[98]
+    figures = {
+        "p50 ms": seconds * 1000,
+        "p99 ms": slowest * 1000,
+        "floor's": by_hand * 1000,
+        "items/s": items / seconds,
     }
+    ratios = [by_hand / ours for ours, by_hand in turns]
+    return Row(f"bulk-sync of {items:,}", by_hand / seconds, Goal(RATIO_GOAL), noise(ratios), figures=figures)
 
 
 def _changing_lines(asked: argparse.Namespace, turns: int) -> Iterator[list[Line]]:
@@ -99,16 +92,18 @@ def bulk_sync(client: http.client.HTTPConnection, headers: dict[str, str], lines
     return seconds
 
 
-def export(client: http.client.HTTPConnection, headers: dict[str, str], ours: Server) -> dict[str, Any]:
+def export(client: http.client.HTTPConnection, headers: dict[str, str], ours: Server) -> Row:
     """Read the whole CSV export; rows per second, and how far the server's memory grew above where it stood."""
     _get_rows(client, headers, f"{NAMESPACE}/inventory/export?format=csv&page=1")  # the code is loaded before
-    Path(f"/proc/{ours.process.pid}/clear_refs").write_text("5")  # the peak counts from here
-    before = _megabytes(ours, "VmRSS")
+    forget_peak(ours)
+    before = memory_mb(ours)
     started = time.perf_counter()
     rows = _get_rows(client, headers, f"{NAMESPACE}/inventory/export?format=csv")
     seconds = time.perf_counter() - started
-    growth = _megabytes(ours, "VmHWM") - before
-    return {"rows": rows, "rows_per_second": rows / seconds, "seconds": seconds, "peak_growth_mb": growth}
+    growth = memory_mb(ours, "VmHWM") - before
+    missed = [] if growth < GROWTH_GOAL_MB else [f"grew by {growth:.0f} MB, not < {GROWTH_GOAL_MB}"]
+    figures = {"peak growth MB": growth, "rows": rows, "rows/s": rows / seconds, "seconds": seconds}
+    return Row("export as CSV, peak / start", 1 + growth / before, less=True, figures=figures, missed=missed)
 
 
 def _get_rows(client: http.client.HTTPConnection, headers: dict[str, str], path: str) -> int:
@@ -120,33 +115,6 @@ def _get_rows(client: http.client.HTTPConnection, headers: dict[str, str], path:
     if answer.status != 200:
         raise SystemExit(f"The export was not answered: {answer.status}")
     return lines - 1  # without the header
-
-
-def _megabytes(ours: Server, measure: str) -> float:
-    status = Path(f"/proc/{ours.process.pid}/status").read_text()
-    match = re.search(rf"{measure}:\s+(\d+) kB", status)
-    assert match is not None  # noqa: S101 (Linux always says)
-    return int(match[1]) / 1024
-
-
-def tables(results: list[dict[str, Any]], asked: argparse.Namespace) -> list[Table]:
-    bulk = Table(title=f"bulk-sync of {asked.items} items over HTTP, 1 worker, {asked.turns} turns")
-    for heading in ("ratio", "goal", "engine", "p50 ms", "items/s", "floor p50 ms"):
-        bulk.add_column(heading, justify="left" if heading == "engine" else "right")
-    csv = Table(title="export as CSV")
-    for heading in ("peak growth MB", "goal", "engine", "rows", "rows/s", "seconds"):
-        csv.add_column(heading, justify="left" if heading == "engine" else "right")
-    for result in results:
-        bulk.add_row(
-            f"{result['ratio']:.2f}", f"≥ {RATIO_GOAL}", result["engine"], f"{result['p50_ms']:.1f}",
-            f"{result['items_per_second']:,.0f}", f"{result['floor_p50_ms']:.1f}",
-        )  # fmt: skip
-        exported = result["export"]
-        csv.add_row(
-            f"{exported['peak_growth_mb']:.1f}", f"< {GROWTH_GOAL_MB}", result["engine"], f"{exported['rows']:,}",
-            f"{exported['rows_per_second']:,.0f}", f"{exported['seconds']:.1f}",
-        )  # fmt: skip
-    return [bulk, csv]
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,8 @@ from typing import Any, Protocol
 
 import asyncpg
 from sqlalchemy.engine import make_url
+
+from storage.sqlite_library import dbapi
 
 Line = tuple[int, int, int]
 """Product id, location id, quantity."""
@@ -36,7 +37,7 @@ class Floor(Protocol):
 
 class SqliteFloor:
     def __init__(self, path: str) -> None:
-        self.connection = sqlite3.connect(path, isolation_level=None)
+        self.connection = dbapi.connect(path, isolation_level=None)
         for pragma in PRAGMAS:
             self.connection.execute(f"PRAGMA {pragma}")
 
@@ -98,7 +99,7 @@ def copied(url: str) -> Iterator[str]:
     """The URL of a copy of a database that nobody is connected to."""
     if url.startswith("sqlite"):
         path = str(make_url(url).database)
-        whole = sqlite3.connect(path)
+        whole = dbapi.connect(path)
         whole.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         whole.close()
         yield f"sqlite:///{shutil.copy(path, f'{path}.floor')}"

@@ -69,7 +69,7 @@ def test_no_big_table_is_read_as_a_whole(large: Caller, field: str) -> None:
     values = plan.values({"variables": {}, "viewer": viewer, "feed": {"horizon": 10**6}})
     done = large.runner.run(_explained(large, plan.sql, values))
     if large.database.name == "postgresql":
-        assert not [table for table in BIG if re.search(rf"Seq Scan on {table}\b", done)], done
+        assert not [table for table in BIG if re.search(rf"Seq Scan on {table}(_\w+)?\b", done)], done
         return
     names = {alias for table in BIG for alias in (table, *re.findall(rf"\b{table} AS (\w+)", plan.sql))}
     read = {name for name in re.findall(r"^SCAN (\w+)$", done, re.MULTILINE) if name in names}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +9,7 @@ import orjson
 import pytest
 from graphql import ExecutionResult
 
+from storage.sqlite_library import dbapi
 from tests.schema.caller import Caller
 from tests.schema.small import SHOE
 
@@ -373,7 +373,7 @@ def test_a_query_can_be_nested(small: Caller) -> None:
 
 
 def test_a_query_can_be_nested_deeply_where_the_engine_takes_it_and_is_refused_elsewhere(small: Caller) -> None:
-    if small.database.name == "sqlite" and sqlite3.sqlite_version_info < (3, 46):  # its parser has a stack of 100
+    if small.database.name == "sqlite" and dbapi.sqlite_version_info < (3, 46):  # its parser has a stack of 100
         assert "nests too deeply" in small.refusal(deep(5)).message
         return
     deepest = small.data(deep(5))["product"]

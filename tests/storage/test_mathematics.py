@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage import mathematics
 from storage.database import Database
+from storage.sqlite_library import dbapi
 
 VALUES = (None, -2.0, -1.0, -0.3, 0.0, 0.5, 1.0, 2.0, 89.9)
 NAMES = ("sin", "cos", "asin", "sqrt", "radians", "power")
@@ -26,7 +26,7 @@ def test_nothing_is_registered_where_nothing_is_missing() -> None:
 
 @pytest.mark.parametrize("function", list(mathematics.missing(())), ids=NAMES)
 def test_a_function_gives_what_sqlite_s_own_gives(function: mathematics.Function) -> None:
-    connection = sqlite3.connect(":memory:")
+    connection = dbapi.connect(":memory:")
     connection.create_function("ours", function.arguments, function.call)
     for value in VALUES:
         values = (value, 2.0)[: function.arguments]
@@ -53,5 +53,5 @@ async def test_every_connection_of_an_sqlite_without_them_gets_them(
         assert await database.transact(written) == (set(NAMES), pytest.approx(read))
     finally:
         await database.close()
-    with closing(sqlite3.connect(":memory:")) as connection:
+    with closing(dbapi.connect(":memory:")) as connection:
         assert read == pytest.approx(connection.execute(CALL).fetchone()[0])

@@ -13,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect
 from sqlmodel import SQLModel
 
-from storage import migrations, tables
+from storage import ledger_partitions, migrations, tables
 from storage.database import Database
 from storage.errors import StorageUnavailableError
 
@@ -35,7 +35,13 @@ async def empty(database: Database) -> Database:
 
 
 def table_names(connection: Connection) -> set[str]:
-    return set(inspect(connection).get_table_names())
+    """All of them, the ledger as one."""
+    return {name for name in inspect(connection).get_table_names() if not ledger_partitions.is_partition(name)}
+
+
+def is_described(name: str | None, kind: str, _parents: object) -> bool:
+    """Whether storage/tables.py has it: partitions are as their table is."""
+    return kind != "table" or not ledger_partitions.is_partition(name)
 
 
 async def test_an_upgrade_makes_every_table_and_a_second_one_changes_nothing(empty: Database) -> None:
@@ -51,7 +57,8 @@ async def test_an_upgrade_makes_every_table_and_a_second_one_changes_nothing(emp
 @pytest.mark.filterwarnings("ignore:(Skipped unsupported reflection|autogenerate skipping).*ix_stock_level_available")
 async def test_the_migrated_database_is_the_one_that_the_tables_describe(database: Database) -> None:
     def differences(connection: Connection) -> list[object]:
-        return list(compare_metadata(MigrationContext.configure(connection), SQLModel.metadata))
+        context = MigrationContext.configure(connection, opts={"include_name": is_described})
+        return list(compare_metadata(context, SQLModel.metadata))
 
     async with database.engine.connect() as connection:
         assert await connection.run_sync(differences) == []
@@ -109,6 +116,51 @@ async def test_an_upgrade_keeps_the_rows_of_a_database_that_is_in_use(empty: Dat
         if empty.name == "sqlite":
             assert (await connection.exec_driver_sql("PRAGMA foreign_keys")).scalar() == 1
             assert (await connection.exec_driver_sql("PRAGMA foreign_key_check")).all() == []
+
+
+_ENTRIES = """INSERT INTO ledger_entry (group_id, line, product_id, location_id, delta, on_hand, disabled, version,
+    created_at) VALUES (1, 0, 7, 1, 5, 5, false, 1, '2025-11-30T23:59:59.999999Z'),
+    (1, 1, 7, 1, 2, 7, false, 2, '2025-12-01T00:00:00.000000Z')"""
+_GROUP = """INSERT INTO stock_change_group (dialect, principal, reference, request_id, created_at)
+    VALUES ('seed', '', '', '', '2025-11-30T23:59:59.999999Z')"""
+_OPENING = """INSERT INTO ledger_opening (product_id, location_id, sequence, entries, delta, on_hand, disabled, version,
+    created_at) VALUES (7, 1, 1, 1, 5, 5, false, 1, '2025-11-30T23:59:59.999999Z')"""
+
+
+async def test_the_ledger_goes_into_months_and_back_with_its_entries_and_its_counter(empty: Database) -> None:
+    async def run(*steps: str) -> None:
+        """Each a revision to go to, or a statement."""
+
+        def go(connection: Connection) -> None:
+            for step in steps:
+                if step.startswith("000"):
+                    current = MigrationContext.configure(connection).get_current_revision() or ""
+                    (command.downgrade if step < current else command.upgrade)(migrations.config(connection), step)
+                else:
+                    connection.exec_driver_sql(step)
+
+        async with empty.engine.connect() as connection:
+            await connection.execution_options(stockgate_writes=True)
+            await connection.run_sync(go)
+            await connection.commit()
+
+    async def kept(what: str = "group_id, line, delta, on_hand") -> list[tuple[object, ...]]:
+        async with empty.engine.connect() as connection:
+            found = await connection.exec_driver_sql(f"SELECT sequence, {what} FROM ledger_entry ORDER BY sequence")
+            return [tuple(row) for row in found]
+
+    await run("0003", _GROUP, _ENTRIES, "0004")
+    assert await kept() == [(1, 1, 0, 5, 5), (2, 1, 1, 2, 7)]
+    if empty.name == "postgresql":
+        assert await kept("tableoid::regclass::text") == [(1, "ledger_entry_2025_11"), (2, "ledger_entry_2025_12")]
+        months = await empty.read(ledger_partitions.months)
+        assert len(months) == 2 + 1 + ledger_partitions.MONTHS_AHEAD
+        assert not await empty.transact(ledger_partitions.make_ahead)
+    await run(_ENTRIES, "DELETE FROM ledger_entry WHERE sequence = 1", _OPENING, "0003")
+    assert [row[0] for row in await kept()] == [1, 2, 3, 4], "the opening is an entry to the older program"
+    assert [row[3] for row in await kept()] == [5, 2, 5, 2]
+    await run("0004", _ENTRIES)
+    assert [row[0] for row in await kept()] == [1, 2, 3, 4, 5, 6], "numbers are not given twice"
 
 
 async def test_a_database_that_cannot_be_reached_is_unavailable(tmp_path: Path) -> None:
