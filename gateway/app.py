@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from gateway import changes, console, docs, graphql, health, request_log, sdl, stopping
+from gateway import changes, console, databases, docs, graphql, health, request_log, sdl, stopping
 from gateway import settings as settings_module
 from gateway.authentication import Authenticator
 from gateway.budgets import Budgets
@@ -39,11 +39,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     """The whole gateway as an ASGI application. Without settings it reads the environment."""
     settings = settings or settings_module.load()
     request_log.configure(settings.log_level)
-    database = Database(
-        settings.database_url.get_secret_value(),
-        connections_max=settings.database_connections_max,
-        statement_seconds_max=settings.request_seconds_max,
-    )
+    database = databases.serving(settings)
     app = Starlette(
         routes=[
             *console.routes(settings),  # before GraphQL: of GET /graphql it takes what browsers ask
@@ -76,7 +72,14 @@ def create_app(settings: Settings | None = None) -> Starlette:
     )
     app.state.cors = Cors(database, settings.cors_origins, cache_seconds=settings.key_cache_seconds)
     app.state.budgets = Budgets(settings.cost_per_minute)
-    app.state.admission = Admission(settings, PersistedOperations(database, settings), app.state.budgets)
+    persisted = PersistedOperations(database, settings)
+    app.state.admission = Admission(settings, persisted, app.state.budgets)
+    database.forgotten += [
+        app.state.authenticator.forget,
+        app.state.open_streams.doubt,
+        app.state.cors.forget,
+        persisted.forget,
+    ]
     return app
 
 
@@ -87,15 +90,17 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     gc.collect()
     gc.freeze()  # what start-up made stays: collections during requests need not look at it
     recording = asyncio.create_task(_record_use(app.state.authenticator))
+    attending = asyncio.create_task(database.attend())
     try:
         with stopping.first(app.state.open_streams.close):
             yield
     finally:
         await app.state.open_streams.close()
         await app.state.hub.close()
-        recording.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await recording
+        for task in (recording, attending):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
         with contextlib.suppress(StorageUnavailableError):  # when keys were last used is not worth an error at the end
             await app.state.authenticator.record_use()
         await database.close()

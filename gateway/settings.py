@@ -37,6 +37,27 @@ class Settings(BaseSettings):
     database_connections_max: int = Field(
         10, ge=1, le=1000, description="Connections per process, for writes and for reads."
     )
+    database_connect_seconds_max: float = Field(
+        3.0, gt=0, le=300, description="Longest that connecting to PostgreSQL may take."
+    )
+    database_statement_seconds_max: float = Field(
+        0, ge=0, le=86_400, description="Longest a PostgreSQL statement may run; 0: STOCKGATE_REQUEST_SECONDS_MAX."
+    )
+    database_lock_seconds_max: float = Field(
+        10.0, ge=0, le=3600, description="Longest a PostgreSQL statement waits for another's lock; 0 is without end."
+    )
+    database_idle_in_transaction_seconds_max: float = Field(
+        60.0, ge=0, le=86_400, description="Longest a PostgreSQL transaction may pause; 0 is without end."
+    )
+    database_unacknowledged_seconds_max: float = Field(
+        10.0, ge=0, le=3600, description="After how long without a sign from PostgreSQL's host a connection is dead."
+    )
+    database_pooler: Literal["none", "transaction"] = Field(
+        "none", description="What DATABASE_URL leads to: PostgreSQL itself, or PgBouncer in transaction mode."
+    )
+    database_direct_url: SecretStr = Field(
+        SecretStr(""), description="PostgreSQL without its pooler, over which other gateways' news are heard at once."
+    )
     mode: Literal["production", "development"] = Field(
         "production", description="Development shows the schema and suggests names to everybody, not only to admins."
     )

@@ -14,9 +14,12 @@ from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from storage import deadline, engine_errors, mathematics, sqlite_driver
+from storage import deadline, engine_errors, mathematics, postgres_engine, sqlite_driver
+from storage.connecting import Connections, Connector
 from storage.errors import StorageUnavailableError
-from storage.readers import BUSY_TIMEOUT_MS, SQLITE_PRAGMAS, PostgresReader, Reader, SqliteReader
+from storage.listening import Listener
+from storage.readers import SQLITE_PRAGMAS, PostgresReader, Reader, SqliteReader
+from storage.transactions import TRANSACTIONS, Observer
 from storage.wakeups import PostgresWakeups, SqliteWakeups, Wake, Wakeups
 
 P = ParamSpec("P")
@@ -33,26 +36,27 @@ class Database:
     Operations are functions that take a session first and never commit; only transact() begins, commits and retries.
     """
 
-    def __init__(self, url: str, *, connections_max: int = 10, statement_seconds_max: float = 0) -> None:
-        """`statement_seconds_max` stops reads that PostgreSQL should have given up by then; 0 is never.
-
-        Raises StorageUnavailableError when the URL names no database this program can use.
-        """
+    def __init__(self, url: str, connections: Connections | None = None) -> None:
+        """Raises StorageUnavailableError when the URL names no database this program can use."""
         self.url = _driver_url(url)
         self.name: EngineName = "sqlite" if self.url.drivername.startswith("sqlite") else "postgresql"
-        self.engine = _create_engine(self.url, connections_max)
+        self.connector = Connector(self.url, connections or Connections())
+        self.engine = _create_engine(self.url, self.connector)
+        self._writing = self.engine.execution_options(stockgate_writes=True, **_BEGUN_BY_US[self.name])
         self._reader: Reader = (
-            SqliteReader(str(self.url.database))
-            if self.name == "sqlite"
-            else PostgresReader(self.url, connections_max, statement_seconds_max)
+            SqliteReader(str(self.url.database)) if self.name == "sqlite" else PostgresReader(self.connector)
         )
         self._wakeups: Wakeups = (
             SqliteWakeups(str(self.url.database))
             if self.name == "sqlite"
-            else PostgresWakeups(_dsn(self.url), self._reader.fetch_text)
+            else PostgresWakeups(Listener(self.connector.listener), self._reader.fetch_text)
         )
+        self.observers: list[Observer] = []
+        """Are told each prepared statement before it is run. SQLAlchemy's own events have the others."""
         self.committed: list[Wake] = []
         """To be called after each commit of this process. With any, other processes are told, too."""
+        self.forgotten: list[Wake] = []
+        """To be called when another process changed what this one may have in memory, as attend() hears."""
         self._writer = asyncio.Lock()
 
     def __repr__(self) -> str:
@@ -61,6 +65,7 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self._wakeups.close()
+        await self.connector.close()
         await self._reader.close()
         await self.engine.dispose()
 
@@ -100,14 +105,16 @@ class Database:
         async with (
             deadline.Observed(_NOT_WRITTEN) as observed,
             _first_come(self._writer if self.name == "sqlite" else None),
-            self.engine.connect() as connection,
+            self._writing.connect() as connection,
+            AsyncSession(connection, expire_on_commit=False) as session,
+            TRANSACTIONS[self.name](session, connection, self.observers) as transaction,
         ):
-            await connection.execution_options(stockgate_writes=True)
-            async with AsyncSession(connection, expire_on_commit=False) as session:
+            with engine_errors.before_commit():
                 result = await operation(session, *args, **kwargs)
-                observed.lift()  # a commit that was begun is waited for
-                await (session.commit() if keep else session.rollback())
-                return result
+            observed.lift()  # a commit that was begun is waited for
+            if keep:
+                await transaction.commit()
+            return result
 
     async def read(self, operation: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a read on one consistent snapshot. Raises StorageUnavailableError when nothing can be read now."""
@@ -145,6 +152,14 @@ class Database:
         """Call `wake` whenever another process committed, until cancelled. Holds a connection of its own."""
         await self._wakeups.watch(wake)
 
+    async def attend(self) -> NoReturn:
+        """Have forgotten what another process changed, until cancelled. On PostgreSQL it holds a connection."""
+        await self._wakeups.attend(self._forget)
+
+    def _forget(self) -> None:
+        for forget in self.forgotten:
+            forget()
+
 
 @asynccontextmanager
 async def _first_come(lock: asyncio.Lock | None) -> AsyncIterator[None]:
@@ -154,10 +169,6 @@ async def _first_come(lock: asyncio.Lock | None) -> AsyncIterator[None]:
         return
     async with lock:
         yield
-
-
-def _dsn(url: URL) -> str:
-    return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 def _driver_url(text: str) -> URL:
@@ -177,23 +188,19 @@ def _driver_url(text: str) -> URL:
     return url.set(drivername=_DRIVERS[backend])
 
 
+_BEGUN_BY_US: Final[dict[EngineName, dict[str, Any]]] = {
+    "sqlite": {},
+    "postgresql": {"isolation_level": "AUTOCOMMIT"},
+}
 _NOT_READ: Final = "The answer took longer than a request may. Ask for less at once."
 _NOT_WRITTEN: Final = "The change took longer than a request may, and nothing of it was written. Try again."
-_BEHIND_S: Final = 4 * deadline.LATE_S_MAX
-_TOLERATED_S: Final = 1.0  # so that most requests need not change the connection's timeout
 _URL_HELP: Final = "Use sqlite:///stockgate.db or postgresql://user:password@host/database."
 
 
-def _create_engine(url: URL, connections_max: int) -> AsyncEngine:
+def _create_engine(url: URL, connector: Connector) -> AsyncEngine:
+    connections_max = connector.connections.each_max
     if url.drivername.startswith("postgresql"):
-        return create_async_engine(
-            url,
-            pool_size=connections_max,
-            max_overflow=0,
-            pool_pre_ping=True,
-            hide_parameters=True,  # errors are logged; what clients sent is not
-            connect_args={"server_settings": {"jit": "off"}},
-        )
+        return postgres_engine.create(url, connector)
     engine = create_async_engine(
         url, module=sqlite_driver.DRIVER, pool_size=connections_max, max_overflow=0, hide_parameters=True
     )
@@ -213,18 +220,9 @@ def _create_engine(url: URL, connections_max: int) -> AsyncEngine:
     def begin(connection: Connection) -> None:
         # A write that began as a read could not upgrade its lock after another writer's commit: it would lose an
         # update or fail. So writes take the one writer's lock first, as FOR UPDATE does row by row on PostgreSQL.
-        writes = connection.get_execution_options().get("stockgate_writes")
-        if writes:
-            _wait_until_deadline(connection)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        driver: Any = connection.connection.driver_connection
+        if not driver.in_transaction:  # transact() has begun it
+            writes = connection.get_execution_options().get("stockgate_writes")
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
-
-
-def _wait_until_deadline(connection: Connection) -> None:
-    """Nothing interrupts a connection that waits for another process's lock: it must not wait longer than we do."""
-    left_s = deadline.left() + _BEHIND_S  # so that our own clock says first that it was the deadline
-    wanted = BUSY_TIMEOUT_MS if left_s + _TOLERATED_S > BUSY_TIMEOUT_MS / 1000 else max(int(left_s * 1000), 1)
-    if connection.info.get("stockgate_busy_timeout_ms", BUSY_TIMEOUT_MS) != wanted:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={wanted}")
-        connection.info["stockgate_busy_timeout_ms"] = wanted

@@ -15,8 +15,11 @@ from storage.errors import DeadlineExceededError, StatementTooComplexError, Stor
 from storage.sqlite_library import dbapi
 
 _RETRIED_STATES: Final = {"40001", "40P01"}  # serialization_failure, deadlock_detected
-_UNAVAILABLE_CLASSES: Final = {"08", "53", "57"}  # connection exception, insufficient resources, operator intervention
-_LOCK_NOT_AVAILABLE: Final = "55P03"  # lock_timeout
+_UNAVAILABLE_CLASSES: Final = {"08", "28", "3D", "53", "57"}
+"""Connection exception, not let in, no such database, insufficient resources, operator intervention."""
+_UNAVAILABLE_STATES: Final = {"25006", "25P03"}  # this is a standby now; a transaction was idle for too long
+_LOCK_NOT_AVAILABLE: Final = "55P03"
+_LOST_STATES: Final = {"08000", "08003", "08006", "57P01", "57P02", "57P05", "25P03"}
 _QUERY_CANCELED: Final = "57014"  # statement_timeout, or whoever runs the server
 _TOO_COMPLEX_CLASS: Final = "54"  # program limit exceeded
 _SQLITE_UNAVAILABLE: Final = re.compile("locked|busy|unable to open|I/O error|is full|readonly database")
@@ -28,12 +31,46 @@ _ENGINE_ERRORS: Final = (
     dbapi.Error,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
 )
 
 
+LOST: Final = (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+"""What may be raised by a driver whose connection is lost."""
+
+
+class ConnectionLostError(Exception):
+    """The connection was lost before a commit was begun: nothing was written, and it can be done again."""
+
+
 def is_retryable(error: Exception) -> bool:
-    """Whether the engine asks to run the transaction again."""
-    return _state(error) in _RETRIED_STATES
+    """Whether the engine asks to run the transaction again, or nothing speaks against it."""
+    return _state(error) in _RETRIED_STATES or isinstance(error, ConnectionLostError)
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether the connection that a statement ran on is gone; another one may do."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or _state(error) in _LOST_STATES
+    if isinstance(error, asyncpg.InterfaceError):
+        return "closed" in str(error)
+    # The last: the server has said that it ends the connection, which is not closed yet
+    return _state(error) in _LOST_STATES or isinstance(error, ConnectionError | asyncpg.InternalClientError)
+
+
+@contextmanager
+def before_commit() -> Iterator[None]:
+    """Raises ConnectionLostError when the connection is lost in this block."""
+    try:
+        yield
+    except LOST as error:
+        if is_lost(error):
+            raise ConnectionLostError from error
+        raise
+
+
+_HELD: Final = "Another transaction holds what this change needs, for too long. Nothing was written. Try again."
+_SILENT: Final = "it did not answer in time"
 
 
 def is_lock_timeout(error: Exception) -> bool:
@@ -46,8 +83,12 @@ def told() -> Iterator[None]:
     """Raises what the engine's error means, of storage/errors.py; a bug stays what it is."""
     try:
         yield
+    except ConnectionLostError as error:
+        raise StorageUnavailableError("The database is not available now: the connection was lost.") from error
     except _ENGINE_ERRORS as error:
-        message = str(getattr(error, "orig", None) or error).partition("\n")[0]
+        message = str(getattr(error, "orig", None) or error).partition("\n")[0] or _SILENT
+        if _state(error) == _LOCK_NOT_AVAILABLE:
+            raise StorageUnavailableError(_HELD) from error
         if _state(error) == _QUERY_CANCELED:
             raise DeadlineExceededError("The database gave the statement up: it took longer than one may.") from error
         if _is_too_complex(error):
@@ -67,11 +108,11 @@ def _is_unavailable(error: BaseException) -> bool:
     """Nothing wrong with the statement: the file, the server or the way there is."""
     if _is_of_sqlite(error):
         return _SQLITE_UNAVAILABLE.search(str(error)) is not None
-    if isinstance(error, OSError | PoolTimeoutError | asyncpg.InterfaceError):
+    if isinstance(error, OSError | PoolTimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError):
         return True
     state = _state(error) or ""
     return (
-        state in _RETRIED_STATES
+        state in _RETRIED_STATES | _UNAVAILABLE_STATES
         or state[:2] in _UNAVAILABLE_CLASSES
         or getattr(error, "connection_invalidated", False)
         or isinstance(getattr(error, "orig", None), OSError)

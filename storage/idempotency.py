@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
-from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy import and_, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.changes import Applied, Arrival, ChangeGroup, Origin, Outcome, Refused
 from storage.errors import ErrorCode, InventoryError
+from storage.prepared import Prepared
 from storage.tables import IdempotencyRecord
 from storage.upsert import insert_missing, table_of
 
 KEY_LENGTH_MAX: Final = 255
 
 _record: Final = table_of(IdempotencyRecord)
+_is_claimed: Final = and_(_record.c.caller == bindparam("of_caller"), _record.c.key == bindparam("of_key"))
+_CLAIMED: Final = Prepared(select(_record.c.fingerprint, _record.c.answer).where(_is_claimed))
+_KEEP: Final = Prepared(update(_record).where(_is_claimed), columns=("answer",))
 
 
 async def claim(session: AsyncSession, group: ChangeGroup) -> Applied | None:
@@ -47,16 +51,14 @@ async def take(session: AsyncSession, origin: Origin, key: str, asked: object) -
         session, IdempotencyRecord, [claimed], key=("caller", "key"), shared={"created_at": datetime.now(UTC)}
     ):
         return None
-    query = select(_record.c.fingerprint, _record.c.answer).where(_is_claimed_by(origin, key))
-    stored = (await session.execute(query)).one()
-    if stored.fingerprint != fingerprint:
+    [[claimed_for, answer]] = await _CLAIMED.rows(session, {"of_caller": _caller(origin), "of_key": key})
+    if claimed_for != fingerprint:
         raise InventoryError(
             ErrorCode.IDEMPOTENCY_KEY_REUSED,
             "This idempotency key was used before with another request body. Use a new key for a new request.",
             "idempotency_key",
         )
-    answer: str = stored.answer
-    return answer
+    return cast("str", answer)
 
 
 async def record(session: AsyncSession, group: ChangeGroup, applied: Applied) -> None:
@@ -68,11 +70,7 @@ async def record(session: AsyncSession, group: ChangeGroup, applied: Applied) ->
 
 async def keep(session: AsyncSession, origin: Origin, key: str, answer: str) -> None:
     """Keep the answer of a key that was taken."""
-    await session.execute(update(_record).where(_is_claimed_by(origin, key)).values(answer=answer))
-
-
-def _is_claimed_by(origin: Origin, key: str) -> ColumnElement[bool]:
-    return and_(_record.c.caller == _caller(origin), _record.c.key == key)
+    await _KEEP.write(session, {"of_caller": _caller(origin), "of_key": key, "answer": answer})
 
 
 def _caller(origin: Origin) -> str:

@@ -8,9 +8,9 @@ from typing import Any, Final, Protocol
 
 import aiosqlite
 import asyncpg
-from sqlalchemy.engine import URL
 
-from storage import mathematics, sqlite_library
+from storage import engine_errors, mathematics, sqlite_library
+from storage.connecting import Connector
 
 BUSY_TIMEOUT_MS: Final = 30_000
 _CONNECTIONS: Final = 4
@@ -107,39 +107,54 @@ class SqliteReader:
 class PostgresReader:
     """asyncpg's own pool. Reads leave no session state behind, so connections are not reset between them."""
 
-    def __init__(self, url: URL, connections_max: int, statement_seconds_max: float) -> None:
-        self._statement_ms_max = round(statement_seconds_max * 1000)
-        self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
-        self._connections_max = connections_max
+    def __init__(self, connector: Connector) -> None:
+        self._connector = connector
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._opening = asyncio.Lock()
+        connector.unanswered.ended.append(self._expire)
 
     async def fetch_text(self, sql: str, values: Sequence[Any]) -> str | None:
-        pool = self._pool or await self._open()
-        async with pool.acquire() as connection:
-            text: str | None = await connection.fetchval(sql, *values)
-            return text
+        text: str | None = await self._run("fetchval", sql, values)
+        return text
 
     async def fetch_rows(self, sql: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        return [tuple(row) for row in await self._run("fetch", sql, values)]
+
+    async def _run(self, method: str, sql: str, values: Sequence[Any]) -> Any:
+        """Once more when the connection was lost, which it may have been long before it was needed."""
         pool = self._pool or await self._open()
+        try:
+            return await self._once(pool, method, sql, values)
+        except engine_errors.LOST as error:
+            if not engine_errors.is_lost(error):
+                raise
+            await self._expire()
+            return await self._once(pool, method, sql, values)
+
+    async def _once(self, pool: asyncpg.Pool[asyncpg.Record], method: str, sql: str, values: Sequence[Any]) -> Any:
         async with pool.acquire() as connection:
-            return [tuple(row) for row in await connection.fetch(sql, *values)]
+            run = getattr(connection, method)
+            if self._connector.connections.has_sessions:
+                return await run(sql, *values)
+            async with connection.transaction(readonly=True):  # a statement takes two steps: both in the same session
+                return await run(sql, *values)
 
     async def _open(self) -> asyncpg.Pool[asyncpg.Record]:
         async with self._opening:
             if self._pool is None:
+                connector = self._connector
                 self._pool = await asyncpg.create_pool(
-                    self._dsn,
-                    min_size=1,
-                    max_size=self._connections_max,
-                    statement_cache_size=512,
+                    min_size=0,
+                    max_size=connector.connections.each_max,
+                    connect=connector.connect,
                     reset=_keep_state,
-                    server_settings={
-                        "jit": "off",  # compiling a plan costs more than these short statements do
-                        "statement_timeout": str(self._statement_ms_max),
-                    },
+                    **connector.options,
                 )
             return self._pool
+
+    async def _expire(self) -> None:
+        if self._pool is not None:
+            await self._pool.expire_connections()
 
     async def close(self) -> None:
         if self._pool is not None:

@@ -38,10 +38,9 @@ def with_database(use: Callable[[Database], Awaitable[T]], *, prepared: bool = T
 
 @asynccontextmanager
 async def _opened() -> AsyncIterator[Database]:
-    from gateway import settings
-    from storage.database import Database
+    from gateway import databases, settings
 
-    database = Database(settings.load().database_url.get_secret_value())
+    database = databases.for_command(settings.load())
     try:
         yield database
     finally:

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from storage import deadline, inventory
+from storage.connecting import Connections
 from storage.database import Database
 from storage.errors import DeadlineExceededError
 from tests.builders import a_change, a_group
@@ -140,7 +141,7 @@ async def test_a_read_that_takes_too_long_is_stopped_and_its_connection_serves_o
 async def test_postgresql_gives_a_statement_up_by_itself(catalogue: Database) -> None:
     if catalogue.name == "sqlite":
         return  # its statements run in this process
-    database = Database(catalogue.url.render_as_string(hide_password=False), statement_seconds_max=0.05)
+    database = Database(catalogue.url.render_as_string(hide_password=False), Connections(statement_seconds_max=0.05))
     with pytest.raises(DeadlineExceededError):
         await database.fetch_text(SLOW["postgresql"], [])
     await database.close()
@@ -210,8 +211,9 @@ async def test_a_query_that_is_not_answered_in_time_is_504_and_was_asked_only_on
     query = "{ a: product(id: 1) { id } b: product(id: 2) { id } }"
     async with serve(request_seconds_max=0.3) as client, catalogue.engine.connect() as connection:
         assert (await post(client, key, query)).status_code == 200
-        # PostgreSQL drops a cancellation that comes before its statement; it ends all the same, as in the app
-        counting = Counting(catalogue.url.render_as_string(hide_password=False), statement_seconds_max=2)
+        # PostgreSQL drops a cancellation that comes before its statement; as in the app, the statement ends anyway
+        url = catalogue.url.render_as_string(hide_password=False)
+        counting = Counting(url, Connections(statement_seconds_max=2))
         client.app.state.database = counting  # type: ignore[attr-defined]
         await connection.execute(text("LOCK TABLE product IN ACCESS EXCLUSIVE MODE"))
         response = await post(client, key, query)

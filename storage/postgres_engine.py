@@ -1,0 +1,41 @@
+"""SQLAlchemy's engine on PostgreSQL: a pool that hands out no connection it could know to be closed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from storage.connecting import Connector
+
+
+def create(url: URL, connector: Connector) -> AsyncEngine:
+    """The engine of a process, whose connections its connector makes.
+
+    Whether a connection still works is not asked before each use: that costs more than a small write. One that was
+    closed is known to be; what fails before its commit on one that was lost is done again by Database.
+    """
+    arguments: dict[str, Any] = {**connector.options, "async_creator_fn": connector.connect}
+    if not connector.connections.has_sessions:
+        arguments |= {"prepared_statement_cache_size": 0, "prepared_statement_name_func": _unnamed}
+    engine = create_async_engine(
+        url,
+        pool_size=connector.connections.each_max,
+        max_overflow=0,
+        hide_parameters=True,  # errors are logged; what clients sent is not
+        connect_args=arguments,
+    )
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def check(connection: Any, _record: Any, _proxy: Any) -> None:
+        if connection.driver_connection.is_closed():
+            raise DisconnectionError
+
+    return engine
+
+
+def _unnamed() -> str:
+    return ""
