@@ -78,6 +78,11 @@ def is_lock_timeout(error: Exception) -> bool:
     return _state(error) == _LOCK_NOT_AVAILABLE
 
 
+def is_read_only(error: BaseException) -> bool:
+    """Whether the connection was opened to an SQLite file that could not be written to then."""
+    return _is_of_sqlite(error) and "readonly database" in str(error)
+
+
 @contextmanager
 def told() -> Iterator[None]:
     """Raises what the engine's error means, of storage/errors.py; a bug stays what it is."""

@@ -1,10 +1,10 @@
 """`scripts/crash`: kill -9 of one worker, of all workers, and of the supervisor, in turn, in the middle of writes.
 
-Tills and bulk-syncs write without a pause, each request under an Idempotency-Key, and send again what was not answered,
-with the same key. After every kill the books are looked at: each acknowledged write is there exactly once, every bulk is
-whole or absent, `reconcile` is clean; and all clients have to be served again within 5 s. A killed supervisor is started
-again on the same port, as systemd would; its workers must have gone with it. Prints the counts, and exits 1 when
-anything is wrong.
+Tills and bulk-syncs write without a pause, each request under an Idempotency-Key, and send again what was not
+answered, with the same key. After every kill the books are looked at: each acknowledged write is there exactly once,
+every bulk is whole or absent, `reconcile` is clean; and all clients have to be served again within 5 s. A killed
+supervisor is started again on the same port, as systemd would; its workers must have gone with it. Prints the counts,
+and exits 1 when anything is wrong.
 """
 
 from __future__ import annotations
@@ -27,13 +27,12 @@ def kill(shop: Shop, n: int) -> float:
     """The next kind of kill."""
     service = shop.service
     workers = _workers(service)
-    supervisor = service.process
-    assert supervisor is not None
-    killed = ([shop.chance.choice(workers)], workers, [supervisor.pid])[n % 3]
+    supervisor = service.supervisor
+    killed = ([shop.chance.choice(workers)], workers, [supervisor])[n % 3]
     at = time.monotonic()
     for pid in killed:
         os.kill(pid, signal.SIGKILL)
-    if killed == [supervisor.pid]:
+    if killed == [supervisor]:
         while any(is_alive(worker) for worker in workers):
             if time.monotonic() - at > _ORPHAN_S_MAX:
                 raise TrialError(f"orphans outlived their supervisor by {_ORPHAN_S_MAX:g} s")

@@ -1,10 +1,10 @@
 """`scripts/faults`: what is around a gateway fails, again and again, in the middle of writes.
 
-Tills and bulk-syncs write without a pause, each request under an Idempotency-Key, and send again what was not answered
-or was answered 503, with the same key. After every fault all of them have to be served again within 5 s without a hand,
-and the books are looked at: each acknowledged write is there exactly once (none lost, so no false 2xx, and none doubled),
-every bulk is whole or absent, `reconcile` is clean. Any answer but 200, 503 and 504 ends a trial. Prints the counts, and
-exits 1 when anything is wrong.
+Tills and bulk-syncs write without a pause, each request under an Idempotency-Key, and send again what was not
+answered, or answered 503, with the same key. After every fault all of them have to be served again within 5 s without
+a hand, and the books are looked at: each acknowledged write is there exactly once (none lost, so no false 2xx, and none
+doubled), every bulk is whole or absent, `reconcile` is clean. Any answer but 200, 503 and 504 ends a trial. Prints the
+counts, and exits 1 when anything is wrong.
 
   restarts    PostgreSQL: `pg_ctl restart -m immediate`, which is a crash and a recovery from the log
   blackholes  PostgreSQL behind a TCP proxy of ours that goes on holding connections and passes nothing on: in turn what
@@ -41,6 +41,7 @@ _REFUSED_S_MAX: Final = 20.0
 _DISK: Final = "64m"
 _WITHOUT_ROOTS_RIGHTS: Final = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all")
 _FAKETIME: Final = "libfaketimeMT.so.1"
+_CACHED_S: Final = 1.2
 _JUMPS: Final = ("+1h", "-1h", "+40d", "-40d", "+0", "+3y", "-3y", "+1m", "-1m", "+0")
 
 
@@ -130,7 +131,7 @@ def clock(path: Path, times: int) -> bool:
     shown = path / "clock"
     shown.write_text("+0")
     settings = {
-        "LD_PRELOAD": str(found[0]), "FAKETIME_TIMESTAMP_FILE": str(shown), "FAKETIME_NO_CACHE": "1",
+        "LD_PRELOAD": str(found[0]), "FAKETIME_TIMESTAMP_FILE": str(shown), "FAKETIME_CACHE_DURATION": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }  # fmt: skip
     url = f"sqlite:///{path}/stockgate.db"
@@ -141,6 +142,7 @@ def clock(path: Path, times: int) -> bool:
         moved = shown.with_suffix(".new")
         moved.write_text(next(jumps))
         moved.rename(shown)
+        time.sleep(_CACHED_S)
         return time.monotonic()
 
     with Service(url, path / "serve.log", settings=settings) as service:

@@ -1,4 +1,4 @@
-"""A TCP proxy in front of a server's socket, in a thread of its own, which can swallow what passes it, telling nobody."""
+"""A TCP proxy in front of a server's socket, in a thread of its own, which can swallow what passes and tells nobody."""
 
 from __future__ import annotations
 

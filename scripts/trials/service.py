@@ -74,6 +74,11 @@ class Service:
                 self.process.wait()
                 time.sleep(_RESTART_S)
 
+    @property
+    def supervisor(self) -> int:
+        """The process that keeps the workers; 0 when there is none."""
+        return self.process.pid if self.process else 0
+
     def workers(self) -> list[int]:
         """The processes that serve."""
         process = self.process

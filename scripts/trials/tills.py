@@ -1,6 +1,6 @@
 """Clients that write without a pause, each request under an idempotency key, and go on until each is acknowledged.
 
-A request whose answer was lost or was a 5xx is sent again with the same key until it is answered, as a good client does.
+A request whose answer was lost or was 503 is sent again with the same key until it is answered, as good clients do.
 Each client has levels of its own and gives all of them the same number, which grows by one with every request: what
 must be in the ledger is known without keeping anything but the last number.
 """

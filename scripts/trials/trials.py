@@ -1,4 +1,4 @@
-"""What all trials have in common: a shop, a service, tills that write, a fault again and again, and a look at the books."""
+"""What all trials have in common: a service, tills that write, a fault again and again, and a look at the books."""
 
 from __future__ import annotations
 
@@ -59,14 +59,15 @@ def new_shop(url: str, *, migrate: bool) -> str:
     return str(json.loads(stockgate(url, "key", "create", "--name", "till", "--scope", "write", "--json"))["token"])
 
 
-def run(name: str, service: Service, url: str, token: str, fault: Fault, times: int, seed: int = 1) -> bool:
+def run(  # noqa: PLR0917 (what makes a trial, in the order of its making)
+    name: str, service: Service, url: str, token: str, fault: Fault, times: int, seed: int = 1
+) -> bool:
     """Make the fault that many times. Prints the counts; whether all is as it must be."""
     shop = Shop(service, tills(), random.Random(seed), url)  # noqa: S311 (no secret)
     books, recoveries, problem, stop = Books(shop.tills), [0.0], "", threading.Event()
     threads = [threading.Thread(target=till.run, args=(service.port, token, stop)) for till in shop.tills]
     done, began = 0, time.monotonic()
     with asyncio.Runner() as loop:
-        database = Database(url)
         for thread in threads:
             thread.start()
         try:
@@ -75,7 +76,7 @@ def run(name: str, service: Service, url: str, token: str, fault: Fault, times: 
                 time.sleep(shop.chance.uniform(0, 0.3))
                 back_at = fault(shop, n)
                 recoveries.append(_wait_until_acknowledged(shop, back_at) - back_at)
-                loop.run(books.look(database))
+                loop.run(_look(books, url))
                 done += 1
                 if books.wrong:
                     break
@@ -87,13 +88,21 @@ def run(name: str, service: Service, url: str, token: str, fault: Fault, times: 
             for thread in threads:
                 thread.join()
             if not problem:
-                loop.run(books.look(database, final=True))
-            loop.run(database.close())
+                loop.run(_look(books, url, final=True))
     longest = max(recoveries)
     if longest > BACK_S_MAX and not problem:
         problem = f"the longest recovery took more than {BACK_S_MAX:g} s"
-    _print(name, done, shop, books, longest, time.monotonic() - began, problem)
+    took = time.monotonic() - began
+    _print(name, shop, books, done=done, longest=longest, took=took, problem=problem)
     return not (problem or books.wrong)
+
+
+async def _look(books: Books, url: str, *, final: bool = False) -> None:
+    database = Database(url)  # a new one: faults are for the service, not for us
+    try:
+        await books.look(database, final=final)
+    finally:
+        await database.close()
 
 
 class TrialError(Exception):
@@ -119,7 +128,7 @@ def _progress(name: str, done: int, times: int, clients: list[Till]) -> None:
         print(f"{name}: {done} of {times} trials, {written} writes acknowledged", end="\r", file=sys.stderr, flush=True)
 
 
-def _print(name: str, done: int, shop: Shop, books: Books, longest: float, took: float, problem: str) -> None:
+def _print(name: str, shop: Shop, books: Books, *, done: int, longest: float, took: float, problem: str) -> None:
     answered: Counter[int] = sum((till.answered for till in shop.tills), Counter())
     rows: dict[str, Any] = {
         "trials": done,
