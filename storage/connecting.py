@@ -32,6 +32,10 @@ class Connections:
     """What stands between: `transaction` gives each transaction another session, as PgBouncer does."""
     direct_url: str = ""
     """The database without its pooler, for what needs a session of its own."""
+    read_urls: tuple[str, ...] = ()
+    """Replicas that may answer reads."""
+    lag_seconds_max: float = 5.0
+    """How far behind such a replica may be."""
 
     @property
     def has_sessions(self) -> bool:

@@ -107,8 +107,10 @@ class SqliteReader:
 class PostgresReader:
     """asyncpg's own pool. Reads leave no session state behind, so connections are not reset between them."""
 
-    def __init__(self, connector: Connector) -> None:
+    def __init__(self, connector: Connector, *, connections_max: int | None = None, tries: int = 2) -> None:
         self._connector = connector
+        self._connections_max = connections_max or connector.connections.each_max
+        self._tries = tries
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._opening = asyncio.Lock()
         connector.unanswered.ended.append(self._expire)
@@ -126,7 +128,7 @@ class PostgresReader:
         try:
             return await self._once(pool, method, sql, values)
         except engine_errors.LOST as error:
-            if not engine_errors.is_lost(error):
+            if self._tries == 1 or not engine_errors.is_lost(error):
                 raise
             await self._expire()
             return await self._once(pool, method, sql, values)
@@ -145,7 +147,7 @@ class PostgresReader:
                 connector = self._connector
                 self._pool = await asyncpg.create_pool(
                     min_size=0,
-                    max_size=connector.connections.each_max,
+                    max_size=self._connections_max,
                     connect=connector.connect,
                     reset=_keep_state,
                     **connector.options,
@@ -155,6 +157,12 @@ class PostgresReader:
     async def _expire(self) -> None:
         if self._pool is not None:
             await self._pool.expire_connections()
+
+    def abandon(self) -> None:
+        """End every connection, and what runs on it; the next statement begins anew."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.terminate()
 
     async def close(self) -> None:
         if self._pool is not None:
