@@ -92,7 +92,9 @@ async def gateways(shop: Shop, number: int = 1, **settings: Any) -> AsyncIterato
     async with AsyncExitStack() as stack:
         opened = []
         for _ in range(number):
-            app = create_app(Settings(database_url=shop.url, read_database_urls=[shop.replica.url], **settings))
+            app = create_app(
+                Settings(database_url=shop.url, read_database_urls=[shop.replica.url], cost_per_minute=0, **settings)
+            )
             await stack.enter_async_context(app.router.lifespan_context(app))
             transport = httpx.ASGITransport(app=app)
             client = httpx.AsyncClient(transport=transport, base_url="http://shop.test")
