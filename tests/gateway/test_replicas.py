@@ -192,13 +192,14 @@ async def test_ten_thousand_pairs_of_a_write_and_a_read_with_a_replica_two_secon
                 else:
                     done["of another key, at another gateway, with the token"] += 1
                     missed += await there.read(other, rest=rest, token=answer.headers[TOKEN]) != number
-                done["of a bystander"] += 1
-                done["of a bystander, of old data"] += await here.read(bystander) != number
+                if number % 4 == 0:
+                    done["of a bystander"] += 1
+                    done["of a bystander, of old data"] += await here.read(bystander) != number
             used = sum((gateway.counts - before for gateway, before in zip(opened, started, strict=True)), Counter())
     finally:
         shop.replica.stop()
     with capsys.disabled():
         print(f"\n10,000 writes, each read at once; {missed} reads missed theirs. Reads: {dict(done)}; by {dict(used)}")
     assert missed == 0
-    assert used["replica"] > 5_000
-    assert done["of a bystander, of old data"] > 5_000
+    assert used["replica"] > 2_000
+    assert done["of a bystander, of old data"] > 2_000
