@@ -178,6 +178,15 @@ class Settings(BaseSettings):
     csv_exports_max: int = Field(
         4, ge=1, le=1000, description="CSV exports streaming at once; each keeps a database connection while it lasts."
     )
+    idempotency_hours: int = Field(
+        0, ge=0, le=87_600, description="How long idempotency keys and their answers are kept, in hours; 0 is for ever."
+    )
+    ledger_months: int = Field(
+        0,
+        ge=0,
+        le=1200,
+        description="Months of the ledger that are kept before the present one; older entries are pruned. 0 is all.",
+    )
     log_webhooks: bool = Field(default=False, description="Whether incoming webhooks are logged, one JSON line each.")
     webhook_log_directory: Path = Field(Path("logs"), description="Folder of the webhook log files.")
     console: Literal["auto", "on", "off"] = Field(

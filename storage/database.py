@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from storage import deadline, engine_errors, mathematics, postgres_engine, sqlite_driver
+from storage.checkpoints import WRITERS_PRAGMA, Checkpoints
 from storage.connecting import Connections, Connector
 from storage.errors import StorageUnavailableError
 from storage.listening import Listener
@@ -43,6 +44,7 @@ class Database:
         self.connector = Connector(self.url, connections or Connections())
         self.engine = _create_engine(self.url, self.connector)
         self._writing = self.engine.execution_options(stockgate_writes=True, **_BEGUN_BY_US[self.name])
+        self._checkpoints = Checkpoints(str(self.url.database)) if self.name == "sqlite" else None
         self._reader: Reader = (
             SqliteReader(str(self.url.database)) if self.name == "sqlite" else PostgresReader(self.connector)
         )
@@ -66,6 +68,8 @@ class Database:
         """Close every connection."""
         await self._wakeups.close()
         await self.connector.close()
+        if self._checkpoints is not None:
+            await self._checkpoints.close()
         async with self._writer.checkpointing() if self._writer else nullcontext():
             await self._reader.close()
             await self.engine.dispose()
@@ -83,6 +87,8 @@ class Database:
         Raises StorageUnavailableError when nothing can be written now, DeadlineExceededError when it took too long.
         """
         result: T = await self._attempt(operation, args, kwargs, keep=True)
+        if self._checkpoints is not None:
+            self._checkpoints.due()
         if self.committed:
             for wake in self.committed:
                 wake()
@@ -206,7 +212,7 @@ def _create_engine(url: URL, connector: Connector) -> AsyncEngine:
     def configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself: begin() below does
         cursor = connection.cursor()
-        for pragma in SQLITE_PRAGMAS:
+        for pragma in (*SQLITE_PRAGMAS, WRITERS_PRAGMA):
             cursor.execute(pragma)
         cursor.execute(mathematics.KNOWN)
         for function in mathematics.missing(row[0] for row in cursor.fetchall()):
