@@ -67,6 +67,11 @@ class KeptConnections:
         await self._give_back()
         await self._pool.close()
 
+    def terminate(self) -> None:
+        """End them all, and what runs on them."""
+        self._idle.clear()
+        self._pool.terminate()
+
     async def _give_back(self) -> None:
         while self._idle:
             await self._pool.release(self._idle.pop())
