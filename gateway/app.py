@@ -28,7 +28,7 @@ from gateway.openapi import serving
 from gateway.request_log import RequestLog
 from gateway.server_secret import ServerSecret
 from gateway.settings import Settings
-from storage import migrations
+from storage import migrations, sqlite_library
 from storage.database import Database
 from storage.errors import StorageUnavailableError
 from storage.hub import Hub
@@ -85,6 +85,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
 @contextlib.asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     database: Database = app.state.database
+    if database.name == "sqlite":
+        sqlite_library.check()
     await migrations.prepare(database)
     gc.collect()
     gc.freeze()  # what start-up made stays: collections during requests need not look at it

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Concatenate, Final, Literal, NoReturn, ParamSpec, TypeVar
 
@@ -15,12 +14,14 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from storage import deadline, engine_errors, mathematics, postgres_engine, sqlite_driver
+from storage.checkpoints import WRITERS_PRAGMA, Checkpoints
 from storage.connecting import Connections, Connector
 from storage.errors import StorageUnavailableError
 from storage.listening import Listener
 from storage.readers import SQLITE_PRAGMAS, PostgresReader, Reader, SqliteReader
 from storage.transactions import TRANSACTIONS, Observer
 from storage.wakeups import PostgresWakeups, SqliteWakeups, Wake, Wakeups
+from storage.writer_lock import WriterLock
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,6 +44,7 @@ class Database:
         self.connector = Connector(self.url, connections or Connections())
         self.engine = _create_engine(self.url, self.connector)
         self._writing = self.engine.execution_options(stockgate_writes=True, **_BEGUN_BY_US[self.name])
+        self._checkpoints = Checkpoints(str(self.url.database)) if self.name == "sqlite" else None
         self._reader: Reader = (
             SqliteReader(str(self.url.database)) if self.name == "sqlite" else PostgresReader(self.connector)
         )
@@ -57,7 +59,7 @@ class Database:
         """To be called after each commit of this process. With any, other processes are told, too."""
         self.forgotten: list[Wake] = []
         """To be called when another process changed what this one may have in memory, as attend() hears."""
-        self._writer = asyncio.Lock()
+        self._writer = WriterLock(str(self.url.database)) if self.name == "sqlite" else None
 
     def __repr__(self) -> str:
         return f"Database({self.url.render_as_string(hide_password=True)})"
@@ -66,8 +68,17 @@ class Database:
         """Close every connection."""
         await self._wakeups.close()
         await self.connector.close()
-        await self._reader.close()
-        await self.engine.dispose()
+        if self._checkpoints is not None:
+            await self._checkpoints.close()
+        async with self._writer.checkpointing() if self._writer else nullcontext():
+            await self._reader.close()
+            await self.engine.dispose()
+        if self._writer:
+            self._writer.close()
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Where an engine has one writer at a time, to be held while writing: transact() does."""
+        return self._writer.held() if self._writer else nullcontext()
 
     async def transact(self, operation: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run an operation in one transaction: committed and durable when this returns, without effect when it raises.
@@ -76,6 +87,8 @@ class Database:
         Raises StorageUnavailableError when nothing can be written now, DeadlineExceededError when it took too long.
         """
         result: T = await self._attempt(operation, args, kwargs, keep=True)
+        if self._checkpoints is not None:
+            self._checkpoints.due()
         if self.committed:
             for wake in self.committed:
                 wake()
@@ -104,7 +117,7 @@ class Database:
     async def _once(self, operation: Any, args: Any, kwargs: Any, *, keep: bool) -> Any:
         async with (
             deadline.Observed(_NOT_WRITTEN) as observed,
-            _first_come(self._writer if self.name == "sqlite" else None),
+            self.turn(),
             self._writing.connect() as connection,
             AsyncSession(connection, expire_on_commit=False) as session,
             TRANSACTIONS[self.name](session, connection, self.observers) as transaction,
@@ -161,16 +174,6 @@ class Database:
             forget()
 
 
-@asynccontextmanager
-async def _first_come(lock: asyncio.Lock | None) -> AsyncIterator[None]:
-    """SQLite's own busy handler polls, so that a writer may starve; within a process writers queue here instead."""
-    if lock is None:
-        yield
-        return
-    async with lock:
-        yield
-
-
 def _driver_url(text: str) -> URL:
     try:
         url = make_url(text)
@@ -209,7 +212,7 @@ def _create_engine(url: URL, connector: Connector) -> AsyncEngine:
     def configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself: begin() below does
         cursor = connection.cursor()
-        for pragma in SQLITE_PRAGMAS:
+        for pragma in (*SQLITE_PRAGMAS, WRITERS_PRAGMA):
             cursor.execute(pragma)
         cursor.execute(mathematics.KNOWN)
         for function in mathematics.missing(row[0] for row in cursor.fetchall()):

@@ -1,7 +1,7 @@
 """Load from a process of its own: keep-alive connections that each send one request after the other.
 
-Reads JSON from standard input: {"port", "connections", "seconds", "requests": [{"path", "headers", "body"}]}. Prints
-JSON: {"requests", "seconds", "p50_ms", "p99_ms", "errors"}. Sends to 127.0.0.1 only, and stops after 120 s.
+Reads JSON from standard input: {"port", "connections", "apart", "seconds", "requests": [{"path", "headers", "body"}]}.
+Prints JSON: {"requests", "seconds", "p50_ms", "p99_ms", "errors"}. Sends to 127.0.0.1 only, and stops after 120 s.
 A request may have a "method" other than POST; where its body has the text of COUNTER, each has another number there.
 """
 
@@ -54,7 +54,9 @@ async def main() -> None:
     wires = [_wire(request) for request in asked["requests"]]
     begun = time.perf_counter()
     until = begun + min(asked["seconds"], 120)
-    done = await asyncio.gather(*(_connection(asked["port"], wires, until, n * 7) for n in range(asked["connections"])))
+    done = await asyncio.gather(
+        *(_connection(asked["port"], wires, until, n * asked["apart"]) for n in range(asked["connections"]))
+    )
     seconds = time.perf_counter() - begun
     durations = sorted(duration for own, _ in done for duration in own)
     quantiles = statistics.quantiles(durations * 2, n=100)  # twice, for one may be all there is

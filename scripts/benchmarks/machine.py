@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from servers import ROOT
 
+from storage import sqlite_library
+
 _PACKAGES: Final = (
     "aiosqlite", "asyncpg", "graphql-core", "orjson", "SQLAlchemy", "starlette", "strawberry-graphql", "uvicorn",
 )  # fmt: skip
@@ -58,6 +60,4 @@ def _commit() -> str:
 
 
 def _sqlite() -> str:
-    from storage.sqlite_library import dbapi
-
-    return dbapi.sqlite_version
+    return str(sqlite_library.dbapi.sqlite_version)

