@@ -21,7 +21,7 @@ from sqlalchemy import (
     tuple_,
 )
 
-from storage.changes import QUANTITY_MAX
+from storage.changes import UNCOUNTED
 from storage.columns import NO_SKU
 from storage.json_rows import among, member, members_of, rows_of
 from storage.tables import CatalogChange, LedgerEntry, Location, Product, StockChangeGroup, StockLevel
@@ -31,7 +31,6 @@ _ESCAPE = "\\"
 _LEVEL_KEYS = {"product_id": BigInteger(), "location_id": BigInteger()}
 _TRASH: Final = literal_column("'trash'", Text())
 _LAST = "\U0010ffff"
-_UNCOUNTED = -4 * QUANTITY_MAX  # less than is ever available
 Condition = ColumnElement[bool]
 Bound = Callable[[], BindParameter[str]]
 Since = Callable[[], BindParameter[int]]
@@ -136,6 +135,18 @@ def levels_changed_since(level: Any, sequence: Since) -> Condition:
     )
 
 
+def of_group(row: Any, group_id: Callable[[], BindParameter[int]]) -> Condition:
+    """Ledger entries of a group. They lie together: PostgreSQL, which thinks that they are all over the ledger, would
+    look for them from its end on."""
+    entry = table_of(LedgerEntry).alias("of_group")
+    sequence = entry.c.sequence + literal_column("0", BigInteger())  # nor may it look for the ends so
+    ends = [
+        select(end(sequence)).where(entry.c.group_id == group_id()).correlate_except(entry).scalar_subquery()
+        for end in (func.min, func.max)
+    ]
+    return and_(row.group_id == group_id(), row.sequence >= ends[0], row.sequence <= ends[1])
+
+
 def of_groups_where(group_id: Any, *conditions: Condition) -> Condition:
     """Ledger entries of groups that meet conditions over group_columns()."""
     found: Condition = group_id.in_(select(table_of(StockChangeGroup).c.id).where(*conditions))
@@ -155,7 +166,12 @@ def changed_where(group_id: Any, sees: Sees) -> Condition:
 
 def counted(quantity: Any) -> ColumnElement[int]:
     """A quantity to sort by: one that was never counted comes before all others."""
-    return func.coalesce(quantity, literal_column(str(_UNCOUNTED)), type_=BigInteger())
+    return func.coalesce(quantity, literal_column(str(UNCOUNTED)), type_=BigInteger())
+
+
+def is_counted(quantity: Any) -> Condition:
+    """Whether there is a quantity, for conditions on counted(): they have an index."""
+    return counted(quantity) > literal_column(str(UNCOUNTED), BigInteger())
 
 
 def on_hand_at(level: Any, time: Any) -> ColumnElement[int | None]:
