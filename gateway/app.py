@@ -14,6 +14,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from gateway import changes, console, databases, docs, graphql, health, request_log, sdl, stopping
 from gateway import settings as settings_module
 from gateway.authentication import Authenticator
+from gateway.background import Background, chores
 from gateway.budgets import Budgets
 from gateway.cors import Cors
 from gateway.dialects import DIALECTS, WORDPRESS_PREFIXES
@@ -27,12 +28,10 @@ from gateway.openapi import serving
 from gateway.request_log import RequestLog
 from gateway.server_secret import ServerSecret
 from gateway.settings import Settings
-from storage import migrations
+from storage import migrations, sqlite_library
 from storage.database import Database
 from storage.errors import StorageUnavailableError
 from storage.hub import Hub
-
-_RECORD_USE_EVERY_S = 30.0
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
@@ -72,33 +71,38 @@ def create_app(settings: Settings | None = None) -> Starlette:
     )
     app.state.cors = Cors(database, settings.cors_origins, cache_seconds=settings.key_cache_seconds)
     app.state.budgets = Budgets(settings.cost_per_minute)
-    app.state.admission = Admission(settings, PersistedOperations(database, settings), app.state.budgets)
+    persisted = PersistedOperations(database, settings)
+    app.state.admission = Admission(settings, persisted, app.state.budgets)
+    database.forgotten += [
+        app.state.authenticator.forget,
+        app.state.open_streams.doubt,
+        app.state.cors.forget,
+        persisted.forget,
+    ]
     return app
 
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     database: Database = app.state.database
+    if database.name == "sqlite":
+        sqlite_library.check()
     await migrations.prepare(database)
     gc.collect()
     gc.freeze()  # what start-up made stays: collections during requests need not look at it
-    recording = asyncio.create_task(_record_use(app.state.authenticator))
+    background = Background(chores(app.state.settings, database, app.state.authenticator))
+    background.start()
+    attending = asyncio.create_task(database.attend())
     try:
         with stopping.first(app.state.open_streams.close):
             yield
     finally:
         await app.state.open_streams.close()
         await app.state.hub.close()
-        recording.cancel()
+        await background.close()
+        attending.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await recording
+            await attending
         with contextlib.suppress(StorageUnavailableError):  # when keys were last used is not worth an error at the end
             await app.state.authenticator.record_use()
         await database.close()
-
-
-async def _record_use(authenticator: Authenticator) -> None:
-    while True:
-        await asyncio.sleep(_RECORD_USE_EVERY_S)
-        with contextlib.suppress(StorageUnavailableError):
-            await authenticator.record_use()

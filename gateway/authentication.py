@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import base64
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.authentication import AuthCredentials, BaseUser
 from starlette.requests import HTTPConnection
 
+from gateway.remembered import Remembered
 from storage import access, consumer_pairs
 from storage.access import Credential, Scope, Visibility
 from storage.changes import Origin
@@ -80,15 +80,15 @@ class Consumer:
 class Authenticator:
     """Verifies tokens, remembers the valid ones for a moment, and collects when each API key was last used.
 
-    A key that another process revokes stops working here when its moment is over.
+    A key that another process revokes stops working here when that is heard, or its moment is over.
     """
 
     def __init__(
         self, database: Database, *, cache_seconds: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._database = database
-        self._principals: _Remembered[Principal] = _Remembered(cache_seconds, clock)
-        self._consumers: _Remembered[Consumer] = _Remembered(cache_seconds, clock)
+        self._principals: Remembered[Principal] = Remembered(cache_seconds, _CACHED_MAX, clock)
+        self._consumers: Remembered[Consumer] = Remembered(cache_seconds, _CACHED_MAX, clock)
         self._used: dict[int, datetime] = {}
 
     async def api_key(self, token: str) -> Principal | None:
@@ -113,11 +113,12 @@ class Authenticator:
         known = self._consumers.get(hashed)
         if known is not None and not _has_expired(known.principal):
             return known
+        asked_at = self._consumers.age
         pair = await self._database.read(consumer_pairs.verify, consumer_key)
         if pair is None:
             self._consumers.drop(hashed)
             return None
-        return self._consumers.put(hashed, Consumer(Principal(pair.credential, is_consumer=True), pair))
+        return self._consumers.put(hashed, Consumer(Principal(pair.credential, is_consumer=True), pair), asked_at)
 
     async def _principal(self, token: str, prefix: str, verify: Verify[Credential]) -> Principal | None:
         if not token.startswith(prefix):  # a secret is no key, though both are known here
@@ -128,14 +129,16 @@ class Authenticator:
             return known
         if not access.is_well_formed(token, prefix):
             return None
+        asked_at = self._principals.age
         credential = await self._database.read(verify, token)
         if credential is None:
             self._principals.drop(hashed)
             return None
-        return self._principals.put(hashed, Principal(credential, is_webhook=prefix == access.WEBHOOK_SECRET_PREFIX))
+        principal = Principal(credential, is_webhook=prefix == access.WEBHOOK_SECRET_PREFIX)
+        return self._principals.put(hashed, principal, asked_at)
 
     def forget(self) -> None:
-        """Look every token up again: this process revoked one."""
+        """Look every token up again: one was revoked."""
         self._principals.clear()
         self._consumers.clear()
 
@@ -148,35 +151,6 @@ class Authenticator:
         used, self._used = self._used, {}
         if used:
             await self._database.transact(access.record_use, used)
-
-
-class _Remembered(Generic[T]):
-    """What was looked up, for a moment. The oldest give way."""
-
-    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
-        self._seconds = seconds
-        self._clock = clock
-        self._known: OrderedDict[str, tuple[float, T]] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._known)
-
-    def get(self, key: str) -> T | None:
-        known = self._known.get(key)
-        return known[1] if known is not None and self._clock() < known[0] else None
-
-    def put(self, key: str, value: T) -> T:
-        self.drop(key)  # so that it comes last
-        self._known[key] = (self._clock() + self._seconds, value)
-        while len(self._known) > _CACHED_MAX:
-            self._known.popitem(last=False)
-        return value
-
-    def drop(self, key: str) -> None:
-        self._known.pop(key, None)
-
-    def clear(self) -> None:
-        self._known.clear()
 
 
 def _has_expired(principal: Principal) -> bool:

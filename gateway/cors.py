@@ -79,11 +79,17 @@ class Cors:
             }
         return Response(status_code=204, headers=headers)
 
+    def forget(self) -> None:
+        """Look up anew what keys list: one was issued or revoked."""
+        self._listed = (0.0, frozenset())
+
     async def _of_keys(self) -> frozenset[str]:
-        until, listed = self._listed
+        known = self._listed
+        until, listed = known
         if self._clock() >= until:
             listed = frozenset(await self._database.read(access.origins))
-            self._listed = (self._clock() + self._cache_seconds, listed)
+            if self._listed is known:  # or it was forgotten meanwhile
+                self._listed = (self._clock() + self._cache_seconds, listed)
         return listed
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from storage import forgetting
 from storage.json_rows import among, json_text
 from storage.tables import ApiKey, WebhookSecret
 from storage.upsert import table_of
@@ -135,6 +136,8 @@ async def issue_api_key(
     )
     session.add(row)
     await session.flush()
+    if origins is not None:
+        await forgetting.tell_others(session)
     return Issued(row.id or 0, token)
 
 
@@ -220,6 +223,7 @@ async def revoke_api_key(session: AsyncSession, key_id: int) -> bool:
         return False
     row.revoked_at = row.revoked_at or datetime.now(UTC)
     await session.flush()
+    await forgetting.tell_others(session)
     return True
 
 
@@ -248,6 +252,7 @@ async def rotate_api_key(session: AsyncSession, key_id: int, *, overlap: timedel
     else:
         old.revoked_at = now
     await session.flush()
+    await forgetting.tell_others(session)
     return issued
 
 
@@ -258,6 +263,7 @@ async def revoke_webhook_secret(session: AsyncSession, secret_id: int) -> bool:
         return False
     row.revoked_at = row.revoked_at or datetime.now(UTC)
     await session.flush()
+    await forgetting.tell_others(session)
     return True
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Boolean, ColumnElement, insert, literal, literal_column, select, text
+from sqlalchemy import Boolean, ColumnElement, bindparam, insert, literal_column, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.ext.compiler import compiles
 
@@ -23,6 +23,7 @@ from storage.changes import ID_MAX
 from storage.columns import Id, Timestamp
 from storage.database import Database
 from storage.json_rows import Construct, json_text, rows_from
+from storage.prepared import Prepared
 from storage.tables import CatalogChange
 from storage.upsert import table_of
 
@@ -68,6 +69,15 @@ def _next_sequence_postgresql(*_: Any, **_kw: Any) -> str:
 
 
 _CHANGED: Final = rows_from("rows", {"product_id": Id, "location_id": Id, "deleted": Boolean()}).values()
+_ENTERED: Final = Prepared(select(ENTER))
+_CHANGES: Final = Prepared(
+    insert(table_of(CatalogChange)).from_select(
+        ["sequence", "product_id", "location_id", "deleted", "created_at"],
+        select(_NextSequence(), *_CHANGED, bindparam("now", type_=Timestamp)).where(
+            literal_column("1") == literal_column("1")
+        ),
+    )
+)
 
 
 async def record_catalog(
@@ -77,11 +87,8 @@ async def record_catalog(
     rows = [[number, None, deleted] for number in products] + [[None, number, deleted] for number in locations]
     if not rows:
         return
-    await session.execute(select(ENTER))
-    columns = ["sequence", "product_id", "location_id", "deleted", "created_at"]
-    now = literal(datetime.now(UTC), Timestamp)
-    changes = select(_NextSequence(), *_CHANGED, now).where(literal_column("1") == literal_column("1"))
-    await session.execute(insert(table_of(CatalogChange)).from_select(columns, changes), {"rows": json_text(rows)})
+    await _ENTERED.rows(session)
+    await _CHANGES.write(session, {"rows": json_text(rows), "now": datetime.now(UTC)})
 
 
 _STATE: Final = {

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Concatenate, Final, Literal, NoReturn, ParamSpec, TypeVar
 
@@ -15,10 +14,14 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from storage import deadline, engine_errors, mathematics, postgres_engine, sqlite_driver
+from storage.checkpoints import WRITERS_PRAGMA, Checkpoints
 from storage.connecting import Connections, Connector
 from storage.errors import StorageUnavailableError
-from storage.readers import BUSY_TIMEOUT_MS, SQLITE_PRAGMAS, PostgresReader, Reader, SqliteReader
+from storage.listening import Listener
+from storage.readers import SQLITE_PRAGMAS, PostgresReader, Reader, SqliteReader
+from storage.transactions import TRANSACTIONS, Observer
 from storage.wakeups import PostgresWakeups, SqliteWakeups, Wake, Wakeups
+from storage.writer_lock import WriterLock
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,17 +43,23 @@ class Database:
         self.name: EngineName = "sqlite" if self.url.drivername.startswith("sqlite") else "postgresql"
         self.connector = Connector(self.url, connections or Connections())
         self.engine = _create_engine(self.url, self.connector)
+        self._writing = self.engine.execution_options(stockgate_writes=True, **_BEGUN_BY_US[self.name])
+        self._checkpoints = Checkpoints(str(self.url.database)) if self.name == "sqlite" else None
         self._reader: Reader = (
             SqliteReader(str(self.url.database)) if self.name == "sqlite" else PostgresReader(self.connector)
         )
         self._wakeups: Wakeups = (
             SqliteWakeups(str(self.url.database))
             if self.name == "sqlite"
-            else PostgresWakeups(self.connector.listener, self._reader.fetch_text)
+            else PostgresWakeups(Listener(self.connector.listener), self._reader.fetch_text)
         )
+        self.observers: list[Observer] = []
+        """Are told each prepared statement before it is run. SQLAlchemy's own events have the others."""
         self.committed: list[Wake] = []
         """To be called after each commit of this process. With any, other processes are told, too."""
-        self._writer = asyncio.Lock()
+        self.forgotten: list[Wake] = []
+        """To be called when another process changed what this one may have in memory, as attend() hears."""
+        self._writer = WriterLock(str(self.url.database)) if self.name == "sqlite" else None
 
     def __repr__(self) -> str:
         return f"Database({self.url.render_as_string(hide_password=True)})"
@@ -59,8 +68,17 @@ class Database:
         """Close every connection."""
         await self._wakeups.close()
         await self.connector.close()
-        await self._reader.close()
-        await self.engine.dispose()
+        if self._checkpoints is not None:
+            await self._checkpoints.close()
+        async with self._writer.checkpointing() if self._writer else nullcontext():
+            await self._reader.close()
+            await self.engine.dispose()
+        if self._writer:
+            self._writer.close()
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Where an engine has one writer at a time, to be held while writing: transact() does."""
+        return self._writer.held() if self._writer else nullcontext()
 
     async def transact(self, operation: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run an operation in one transaction: committed and durable when this returns, without effect when it raises.
@@ -69,6 +87,8 @@ class Database:
         Raises StorageUnavailableError when nothing can be written now, DeadlineExceededError when it took too long.
         """
         result: T = await self._attempt(operation, args, kwargs, keep=True)
+        if self._checkpoints is not None:
+            self._checkpoints.due()
         if self.committed:
             for wake in self.committed:
                 wake()
@@ -97,20 +117,17 @@ class Database:
     async def _once(self, operation: Any, args: Any, kwargs: Any, *, keep: bool) -> Any:
         async with (
             deadline.Observed(_NOT_WRITTEN) as observed,
-            _first_come(self._writer if self.name == "sqlite" else None),
-            self.engine.connect() as connection,
+            self.turn(),
+            self._writing.connect() as connection,
+            AsyncSession(connection, expire_on_commit=False) as session,
+            TRANSACTIONS[self.name](session, connection, self.observers) as transaction,
         ):
-            await connection.execution_options(stockgate_writes=True)
-            async with AsyncSession(connection, expire_on_commit=False) as session:
-                try:
-                    result = await operation(session, *args, **kwargs)
-                except engine_errors.LOST as error:
-                    if engine_errors.is_lost(error):
-                        raise engine_errors.ConnectionLostError from error
-                    raise
-                observed.lift()  # a commit that was begun is waited for
-                await (session.commit() if keep else session.rollback())
-                return result
+            with engine_errors.before_commit():
+                result = await operation(session, *args, **kwargs)
+            observed.lift()  # a commit that was begun is waited for
+            if keep:
+                await transaction.commit()
+            return result
 
     async def read(self, operation: Operation[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a read on one consistent snapshot. Raises StorageUnavailableError when nothing can be read now."""
@@ -148,15 +165,13 @@ class Database:
         """Call `wake` whenever another process committed, until cancelled. Holds a connection of its own."""
         await self._wakeups.watch(wake)
 
+    async def attend(self) -> NoReturn:
+        """Have forgotten what another process changed, until cancelled. On PostgreSQL it holds a connection."""
+        await self._wakeups.attend(self._forget)
 
-@asynccontextmanager
-async def _first_come(lock: asyncio.Lock | None) -> AsyncIterator[None]:
-    """SQLite's own busy handler polls, so that a writer may starve; within a process writers queue here instead."""
-    if lock is None:
-        yield
-        return
-    async with lock:
-        yield
+    def _forget(self) -> None:
+        for forget in self.forgotten:
+            forget()
 
 
 def _driver_url(text: str) -> URL:
@@ -176,10 +191,12 @@ def _driver_url(text: str) -> URL:
     return url.set(drivername=_DRIVERS[backend])
 
 
+_BEGUN_BY_US: Final[dict[EngineName, dict[str, Any]]] = {
+    "sqlite": {},
+    "postgresql": {"isolation_level": "AUTOCOMMIT"},
+}
 _NOT_READ: Final = "The answer took longer than a request may. Ask for less at once."
 _NOT_WRITTEN: Final = "The change took longer than a request may, and nothing of it was written. Try again."
-_BEHIND_S: Final = 4 * deadline.LATE_S_MAX
-_TOLERATED_S: Final = 1.0  # so that most requests need not change the connection's timeout
 _URL_HELP: Final = "Use sqlite:///stockgate.db or postgresql://user:password@host/database."
 
 
@@ -195,7 +212,7 @@ def _create_engine(url: URL, connector: Connector) -> AsyncEngine:
     def configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself: begin() below does
         cursor = connection.cursor()
-        for pragma in SQLITE_PRAGMAS:
+        for pragma in (*SQLITE_PRAGMAS, WRITERS_PRAGMA):
             cursor.execute(pragma)
         cursor.execute(mathematics.KNOWN)
         for function in mathematics.missing(row[0] for row in cursor.fetchall()):
@@ -206,18 +223,9 @@ def _create_engine(url: URL, connector: Connector) -> AsyncEngine:
     def begin(connection: Connection) -> None:
         # A write that began as a read could not upgrade its lock after another writer's commit: it would lose an
         # update or fail. So writes take the one writer's lock first, as FOR UPDATE does row by row on PostgreSQL.
-        writes = connection.get_execution_options().get("stockgate_writes")
-        if writes:
-            _wait_until_deadline(connection)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        driver: Any = connection.connection.driver_connection
+        if not driver.in_transaction:  # transact() has begun it
+            writes = connection.get_execution_options().get("stockgate_writes")
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
-
-
-def _wait_until_deadline(connection: Connection) -> None:
-    """Nothing interrupts a connection that waits for another process's lock: it must not wait longer than we do."""
-    left_s = deadline.left() + _BEHIND_S  # so that our own clock says first that it was the deadline
-    wanted = BUSY_TIMEOUT_MS if left_s + _TOLERATED_S > BUSY_TIMEOUT_MS / 1000 else max(int(left_s * 1000), 1)
-    if connection.info.get("stockgate_busy_timeout_ms", BUSY_TIMEOUT_MS) != wanted:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={wanted}")
-        connection.info["stockgate_busy_timeout_ms"] = wanted

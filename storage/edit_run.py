@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage import catalog, catalog_lock, inventory, product_versions, product_writes, stored_products
+from storage import catalog, catalog_lock, inventory, prepared, product_versions, product_writes, stored_products
 from storage.catalog_document import read_products
 from storage.catalog_planning import CatalogPlan
 from storage.changes import (
@@ -101,7 +101,7 @@ class EditRun:
             self._check_policy(decisions)
             plan = await self._planned(decisions)
             if plan is not None:
-                savepoint = await self._session.begin_nested() if self._may_take_back(decisions) else None
+                savepoint = await prepared.savepoint(self._session) if self._may_take_back(decisions) else None
                 if plan.products:
                     await catalog.write_plan(self._session, plan)
                 stocked = await self._stocked(decisions)

@@ -58,6 +58,17 @@ def is_lost(error: BaseException) -> bool:
     return _state(error) in _LOST_STATES or isinstance(error, ConnectionError | asyncpg.InternalClientError)
 
 
+@contextmanager
+def before_commit() -> Iterator[None]:
+    """Raises ConnectionLostError when the connection is lost in this block."""
+    try:
+        yield
+    except LOST as error:
+        if is_lost(error):
+            raise ConnectionLostError from error
+        raise
+
+
 _HELD: Final = "Another transaction holds what this change needs, for too long. Nothing was written. Try again."
 _SILENT: Final = "it did not answer in time"
 

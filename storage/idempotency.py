@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
-from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy import and_, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.changes import Applied, Arrival, ChangeGroup, Origin, Outcome, Refused
 from storage.errors import ErrorCode, InventoryError
+from storage.prepared import Prepared
+from storage.retention import remove_first
 from storage.tables import IdempotencyRecord
 from storage.upsert import insert_missing, table_of
 
 KEY_LENGTH_MAX: Final = 255
 
 _record: Final = table_of(IdempotencyRecord)
+_is_claimed: Final = and_(_record.c.caller == bindparam("of_caller"), _record.c.key == bindparam("of_key"))
+_CLAIMED: Final = Prepared(select(_record.c.fingerprint, _record.c.answer).where(_is_claimed))
+_KEEP: Final = Prepared(update(_record).where(_is_claimed), columns=("answer",))
 
 
 async def claim(session: AsyncSession, group: ChangeGroup) -> Applied | None:
@@ -43,20 +49,21 @@ async def take(session: AsyncSession, origin: Origin, key: str, asked: object) -
         raise InventoryError(ErrorCode.INVALID_IDEMPOTENCY_KEY, message, "idempotency_key")
     fingerprint = hashlib.sha256(repr(asked).encode(errors="backslashreplace")).hexdigest()
     claimed = {"caller": _caller(origin), "key": key, "fingerprint": fingerprint, "answer": ""}
-    if await insert_missing(
-        session, IdempotencyRecord, [claimed], key=("caller", "key"), shared={"created_at": datetime.now(UTC)}
-    ):
-        return None
-    query = select(_record.c.fingerprint, _record.c.answer).where(_is_claimed_by(origin, key))
-    stored = (await session.execute(query)).one()
-    if stored.fingerprint != fingerprint:
+    found: Sequence[Any] = ()
+    while not found:  # or it was forgotten in between
+        if await insert_missing(
+            session, IdempotencyRecord, [claimed], key=("caller", "key"), shared={"created_at": datetime.now(UTC)}
+        ):
+            return None
+        found = await _CLAIMED.rows(session, {"of_caller": _caller(origin), "of_key": key})
+    [[claimed_for, answer]] = found
+    if claimed_for != fingerprint:
         raise InventoryError(
             ErrorCode.IDEMPOTENCY_KEY_REUSED,
             "This idempotency key was used before with another request body. Use a new key for a new request.",
             "idempotency_key",
         )
-    answer: str = stored.answer
-    return answer
+    return cast("str", answer)
 
 
 async def record(session: AsyncSession, group: ChangeGroup, applied: Applied) -> None:
@@ -68,11 +75,12 @@ async def record(session: AsyncSession, group: ChangeGroup, applied: Applied) ->
 
 async def keep(session: AsyncSession, origin: Origin, key: str, answer: str) -> None:
     """Keep the answer of a key that was taken."""
-    await session.execute(update(_record).where(_is_claimed_by(origin, key)).values(answer=answer))
+    await _KEEP.write(session, {"of_caller": _caller(origin), "of_key": key, "answer": answer})
 
 
-def _is_claimed_by(origin: Origin, key: str) -> ColumnElement[bool]:
-    return and_(_record.c.caller == _caller(origin), _record.c.key == key)
+async def forget(session: AsyncSession, before: datetime) -> int:
+    """Delete a batch of the keys that were taken before this time, and say how many they were."""
+    return await remove_first(session, IdempotencyRecord, "created_at", before)
 
 
 def _caller(origin: Origin) -> str:

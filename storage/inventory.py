@@ -20,9 +20,11 @@ from storage.changes import (
     Transfer,
     storable,
 )
+from storage.errors import ErrorCode, InventoryError
 from storage.json_rows import json_text, rows_from
 from storage.lines import LevelKey, level_keys, lines_of, total_keys
 from storage.planning import Level, Plan, plan
+from storage.prepared import Prepared
 from storage.tables import LedgerEntry, Location, StockChangeGroup, StockLevel
 from storage.upsert import insert_missing, insert_rows, table_of, upsert_rows
 
@@ -36,7 +38,7 @@ async def apply(session: AsyncSession, group: ChangeGroup) -> Applied:
 
     The number of statements does not depend on the number of changes.
     Refuses with: GROUP_REJECTED (as GroupRejectedError, with the outcomes), ALREADY_REVERSED (as AlreadyReversedError),
-    IDEMPOTENCY_KEY_REUSED, INVALID_IDEMPOTENCY_KEY.
+    GROUP_PRUNED, IDEMPOTENCY_KEY_REUSED, INVALID_IDEMPOTENCY_KEY.
     """
     if earlier := await idempotency.claim(session, group):
         return earlier
@@ -61,7 +63,8 @@ async def apply(session: AsyncSession, group: ChangeGroup) -> Applied:
 async def _check_not_reversed(session: AsyncSession, group_id: int) -> None:
     """A group is taken back once: who would do it at the same time waits here."""
     groups = table_of(StockChangeGroup)
-    await session.execute(select(groups.c.id).where(groups.c.id == group_id).with_for_update())
+    if await session.scalar(select(groups.c.id).where(groups.c.id == group_id).with_for_update()) is None:
+        raise InventoryError(ErrorCode.GROUP_PRUNED, "This change group was pruned from the ledger.", "id")
     by = await session.scalar(select(groups.c.id).where(groups.c.reverses_id == group_id))
     if by is not None:
         raise AlreadyReversedError(by)
@@ -83,14 +86,14 @@ _level: Final = table_of(StockLevel).c
 _location: Final = table_of(Location).c
 _named: Final = select(*rows_from("named", dict.fromkeys(_LEVEL_KEY, BigInteger())).values()).subquery("named")
 _is_named: Final = and_(_level.product_id == _named.c.product_id, _level.location_id == _named.c.location_id)
-_LOCK: Final = (
+_LOCK: Final = Prepared(
     select(*(_level[name] for name in _LEVEL_COLUMNS), _location.active)
     .join(_named, _is_named)
     .join(table_of(Location), _location.id == _level.location_id)
     .order_by(_level.product_id, _level.location_id)
     .with_for_update(of=table_of(StockLevel))
 )
-_ELSEWHERE: Final = (
+_ELSEWHERE: Final = Prepared(
     select(_named.c.product_id, _named.c.location_id, func.sum(_level.on_hand).cast(BigInteger))
     .join(
         table_of(StockLevel),
@@ -100,9 +103,15 @@ _ELSEWHERE: Final = (
     .where(_level.on_hand.is_not(None))
     .group_by(_named.c.product_id, _named.c.location_id)
 )
-_DROP_BLANKS: Final = delete(table_of(StockLevel)).where(
-    _level.version == 0, exists().where(_is_named).correlate(table_of(StockLevel))
+_DROP_BLANKS: Final = Prepared(
+    delete(table_of(StockLevel)).where(_level.version == 0, exists().where(_is_named).correlate(table_of(StockLevel)))
 )
+_GROUP: Final = Prepared(
+    insert(table_of(StockChangeGroup)).returning(table_of(StockChangeGroup).c.id, change_feed.ENTER),
+    columns=(
+        "dialect", "api_key_id", "principal", "reason", "note", "reference", "request_id", "reverses_id", "created_at"
+    ),
+)  # fmt: skip
 
 
 async def _lock(session: AsyncSession, named: Sequence[LevelKey]) -> tuple[Mapping[LevelKey, Level], set[int]]:
@@ -117,7 +126,7 @@ async def _lock(session: AsyncSession, named: Sequence[LevelKey]) -> tuple[Mappi
         return {}, set()
     blank = {"disabled": False, "version": 0, "updated_at": datetime.now(UTC)}
     await insert_missing(session, StockLevel, named, key=_LEVEL_KEY, columns=_LEVEL_KEY, shared=blank)
-    rows = (await session.execute(_LOCK, {"named": json_text(named)})).all()
+    rows = await _LOCK.rows(session, {"named": json_text(named)})
     return {(row[0], row[1]): Level(*row[2:-1]) for row in rows}, {row[1] for row in rows if not row[-1]}
 
 
@@ -129,14 +138,14 @@ async def _elsewhere(session: AsyncSession, named: Sequence[LevelKey]) -> Mappin
     """
     if not named:
         return {}
-    rows = (await session.execute(_ELSEWHERE, {"named": json_text(named)})).all()
+    rows = await _ELSEWHERE.rows(session, {"named": json_text(named)})
     return {(row[0], row[1]): row[2] for row in rows}
 
 
 async def _drop_blanks(session: AsyncSession, unused: Sequence[LevelKey]) -> None:
     """Take back the levels that were inserted only to be locked."""
     if unused:
-        await session.execute(_DROP_BLANKS, {"named": json_text(unused)})
+        await _DROP_BLANKS.write(session, {"named": json_text(unused)})
 
 
 async def _write(session: AsyncSession, group: ChangeGroup, planned: Plan) -> int | None:
@@ -160,19 +169,16 @@ async def _write(session: AsyncSession, group: ChangeGroup, planned: Plan) -> in
 
 async def _insert_group(session: AsyncSession, group: ChangeGroup, now: datetime) -> int:
     origin = group.origin
-    inserted = await session.execute(
-        insert(table_of(StockChangeGroup)).returning(table_of(StockChangeGroup).c.id, change_feed.ENTER),
-        {
-            "dialect": origin.dialect,
-            "api_key_id": origin.api_key_id,
-            "principal": storable(origin.principal),
-            "reason": origin.reason,
-            "note": storable(origin.note),
-            "reference": storable(origin.reference),
-            "request_id": origin.request_id,
-            "reverses_id": group.reverses,
-            "created_at": now,
-        },
-    )
-    group_id: int = inserted.one()[0]
+    values = {
+        "dialect": origin.dialect,
+        "api_key_id": origin.api_key_id,
+        "principal": storable(origin.principal),
+        "reason": origin.reason,
+        "note": storable(origin.note),
+        "reference": storable(origin.reference),
+        "request_id": origin.request_id,
+        "reverses_id": group.reverses,
+        "created_at": now,
+    }
+    group_id: int = await _GROUP.scalar(session, values)
     return group_id

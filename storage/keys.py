@@ -14,6 +14,7 @@ from storage.columns import NO_SKU
 from storage.errors import ErrorCode
 from storage.json_rows import among, json_text
 from storage.lines import Item, Place
+from storage.prepared import Prepared
 from storage.tables import Location, Product
 from storage.upsert import table_of
 
@@ -33,14 +34,14 @@ _ITEM: Final = (_product.id, _product.sku, _product.backorders, _product.regular
 _IS_KEPT: Final = _product.status != "trash"
 CARRIES_STOCK: Final = and_(_IS_KEPT, not_(_has_variations))
 """Of a row of the table of products: whether the write path would change its stock."""
-_ITEMS_BY: Final[dict[str, Any]] = {
-    "id": select(_product.id, *_ITEM).where(_IS_KEPT, among(_product.id, "keys")),
-    "sku": select(_product.sku_key, *_ITEM).where(
-        _IS_KEPT, among(_product.sku_key, "keys"), _product.sku_key != NO_SKU
+_ITEMS_BY: Final[dict[str, Prepared]] = {
+    "id": Prepared(select(_product.id, *_ITEM).where(_IS_KEPT, among(_product.id, "keys"))),
+    "sku": Prepared(
+        select(_product.sku_key, *_ITEM).where(_IS_KEPT, among(_product.sku_key, "keys"), _product.sku_key != NO_SKU)
     ),
-    "gtin": select(_product.gtin, *_ITEM).where(_IS_KEPT, among(_product.gtin, "keys")),
+    "gtin": Prepared(select(_product.gtin, *_ITEM).where(_IS_KEPT, among(_product.gtin, "keys"))),
 }
-_ITEMS_OF_STYLE: Final = (
+_ITEMS_OF_STYLE: Final = Prepared(
     select(_product.sku_key, _styles.c.sku_key, _product.attributes, *_ITEM)
     .outerjoin_from(table_of(Product), _styles, _styles.c.id == _product.parent_id)
     .where(
@@ -49,12 +50,14 @@ _ITEMS_OF_STYLE: Final = (
     )
 )
 _NO_VALUE: Final = literal_column("''", Text())
-_PLACES_BY: Final[dict[str, Any]] = {
-    kind: select(column, _location.id, _location.active).where(among(column, "keys"))
+_PLACES_BY: Final[dict[str, Prepared]] = {
+    kind: Prepared(select(column, _location.id, _location.active).where(among(column, "keys")))
     for kind, column in (("id", _location.id), ("slug", _location.slug), ("code", _location.code))
-} | {"default": select(_NO_VALUE, _location.id, _location.active).where(_location.is_default)}
-_PLACES_BY_CODE_OR_ID: Final = select(_location.code, _location.id, _location.active).where(
-    or_(among(_location.code, "keys"), and_(_location.code.is_(None), among(_location.id, "ids")))
+} | {"default": Prepared(select(_NO_VALUE, _location.id, _location.active).where(_location.is_default))}
+_PLACES_BY_CODE_OR_ID: Final = Prepared(
+    select(_location.code, _location.id, _location.active).where(
+        or_(among(_location.code, "keys"), and_(_location.code.is_(None), among(_location.id, "ids")))
+    )
 )
 
 ITEM_NOT_FOUND: Final = Refused(ErrorCode.ITEM_NOT_FOUND, "Product not found.", "product")
@@ -93,11 +96,11 @@ async def _resolve_codes_or_ids(session: AsyncSession, keys: Collection[Location
     texts = _spellings(keys, _location_value)
     ids = [int(text) for text in texts if re.fullmatch("[1-9][0-9]{0,18}", str(text)) and int(text) <= ID_MAX]
     values = {"keys": json_text(list(texts)), "ids": json_text(ids)}
-    rows = (await session.execute(_PLACES_BY_CODE_OR_ID, values)).all() if texts else ()
+    rows = await _PLACES_BY_CODE_OR_ID.rows(session, values) if texts else ()
     found: dict[LocationKey, Place] = {}
-    for row in sorted(rows, key=lambda row: row.code is not None):
-        for key in texts[str(row.id) if row.code is None else row.code]:
-            found[key] = Place(row.id, row.active)
+    for code, id_, active in sorted(rows, key=lambda row: row[0] is not None):
+        for key in texts[str(id_) if code is None else code]:
+            found[key] = Place(id_, active)
     return found
 
 
@@ -139,8 +142,8 @@ def _location_value(key: LocationKey) -> int | str:
             return str(key.value)
 
 
-async def _rows(session: AsyncSession, statement: Any, values: Collection[int | str]) -> Sequence[Any]:
-    return (await session.execute(statement, {"keys": json_text(list(values))})).all() if values else ()
+async def _rows(session: AsyncSession, statement: Prepared, values: Collection[int | str]) -> Sequence[Any]:
+    return await statement.rows(session, {"keys": json_text(list(values))}) if values else ()
 
 
 async def _resolve_styled(session: AsyncSession, keys: Collection[ItemKey]) -> dict[ItemKey, Item | Refused]:

@@ -12,6 +12,7 @@ from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from storage import forgetting
 from storage.changes import is_storable
 from storage.tables import PersistedOperation
 from storage.upsert import insert_missing, table_of
@@ -56,7 +57,9 @@ async def add(session: AsyncSession, documents: Iterable[str]) -> int:
     added = await _insert(session, documents, listed=True)
     hashes = [sha256_of(document) for document in documents]
     unlisted = update(_operation).where(_operation.c.sha256.in_(hashes), ~_operation.c.listed).values(listed=True)
-    return added + await _count(session, unlisted)
+    added += await _count(session, unlisted)
+    await forgetting.tell_others(session)
+    return added
 
 
 async def listed(session: AsyncSession) -> Sequence[PersistedOperation]:
@@ -69,6 +72,7 @@ async def listed(session: AsyncSession) -> Sequence[PersistedOperation]:
 async def remove(session: AsyncSession, beginning: str) -> int:
     """Forget the listed documents whose hash begins like that; how many there were."""
     begins = _operation.c.sha256.startswith(beginning, autoescape=True)
+    await forgetting.tell_others(session)
     return await _count(session, delete(_operation).where(begins, _operation.c.listed))
 
 

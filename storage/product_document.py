@@ -29,6 +29,7 @@ from storage.json_sql import (
     printed,
     text_of,
 )
+from storage.prepared import Prepared
 from storage.tables import Location, Product, StockLevel
 from storage.upsert import table_of
 
@@ -136,7 +137,7 @@ class ProductDocument(NamedTuple):
 
 async def read(session: AsyncSession, ids: Sequence[int]) -> ProductDocument:
     """One statement, however many products there are."""
-    text = (await session.execute(_DOCUMENT, {"ids": json_text(list(ids))})).scalar_one()
+    text = await _DOCUMENT.scalar(session, {"ids": json_text(list(ids))})
     places, rows, parents, children = orjson.loads(text)
     families: dict[int, list[Variation]] = {}
     for child in sorted(children, key=itemgetter(0)):
@@ -230,4 +231,4 @@ def _stock(product: Any, *, each: bool) -> ColumnElement[Any]:
     return found.where(level.c.product_id == product.c.id).correlate(product).scalar_subquery()
 
 
-_DOCUMENT: Final = _document()
+_DOCUMENT: Final = Prepared(_document())

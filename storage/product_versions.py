@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.json_rows import among, json_text
+from storage.prepared import Prepared
 from storage.tables import Product, StockLevel
 from storage.upsert import table_of
 
@@ -24,9 +25,11 @@ LEVEL_VERSIONS: Final = (
     .scalar_subquery()
 )
 """The sum of the versions of all levels of a row of the table of products. Each of them only ever grows."""
-_VERSIONS: Final = select(_product.id, _product.updated_at, LEVEL_VERSIONS).where(among(_product.id, "ids"))
-_LOCK_PRODUCTS: Final = select(_product.id).where(among(_product.id, "ids")).order_by(_product.id).with_for_update()
-_LOCK_LEVELS: Final = (
+_VERSIONS: Final = Prepared(select(_product.id, _product.updated_at, LEVEL_VERSIONS).where(among(_product.id, "ids")))
+_LOCK_PRODUCTS: Final = Prepared(
+    select(_product.id).where(among(_product.id, "ids")).order_by(_product.id).with_for_update()
+)
+_LOCK_LEVELS: Final = Prepared(
     select(_level.version)
     .where(among(_level.product_id, "ids"))
     .order_by(_level.product_id, _level.location_id)
@@ -46,6 +49,6 @@ async def locked(session: AsyncSession, product_ids: Collection[int]) -> dict[in
     one order in which everybody locks them. On SQLite the transaction holds the only write lock already.
     """
     ids = {"ids": json_text(sorted(product_ids))}
-    await session.execute(_LOCK_PRODUCTS, ids)
-    await session.execute(_LOCK_LEVELS, ids)
-    return {row[0]: version_of(row[1], row[2]) for row in (await session.execute(_VERSIONS, ids)).all()}
+    await _LOCK_PRODUCTS.rows(session, ids)
+    await _LOCK_LEVELS.rows(session, ids)
+    return {row[0]: version_of(row[1], row[2]) for row in await _VERSIONS.rows(session, ids)}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from storage import filters
+from storage.prepared import Prepared
 from storage.tables import Product
 from storage.upsert import table_of
 
@@ -61,6 +62,9 @@ async def page(session: AsyncSession, wanted: ProductFilter, *, page: int, per_p
 
 async def gtin_text(session: AsyncSession, product_id: int | None) -> str | None:
     """A product's GTIN as it was given; None when it has none."""
-    columns = table_of(Product).c
-    text: str | None = await session.scalar(select(columns.gtin_text).where(columns.id == product_id))
+    text: str | None = await _GTIN_TEXT.scalar(session, {"product_id": product_id})
     return text
+
+
+_product: Final = table_of(Product).c
+_GTIN_TEXT: Final = Prepared(select(_product.gtin_text).where(_product.id == bindparam("product_id")))

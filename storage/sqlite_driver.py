@@ -68,6 +68,21 @@ def _in_thread(run: Any, connection: dbapi.Connection, *asked: Any) -> tuple[_Do
         cursor.close()
 
 
+async def run(driver: aiosqlite.Connection, sql: str, values: Sequence[Any]) -> tuple[Sequence[Any], int]:
+    """Run a statement on the driver's connection: its rows, and how many rows it changed."""
+    aiosqlite_own: Any = driver
+    fetched: tuple[Sequence[Any], int] = await aiosqlite_own._execute(_fetched, aiosqlite_own._conn, sql, values)  # noqa: SLF001 (as above)
+    return fetched
+
+
+def _fetched(connection: dbapi.Connection, sql: str, values: Sequence[Any]) -> tuple[Sequence[Any], int]:
+    cursor = connection.execute(sql, values)
+    try:
+        return cursor.fetchall(), cursor.rowcount
+    finally:
+        cursor.close()
+
+
 class _Connection(AsyncAdapt_aiosqlite_connection):
     __slots__ = ()
     _cursor_cls = _Cursor

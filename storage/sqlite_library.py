@@ -13,9 +13,12 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import aiosqlite
+import structlog
+
+log = structlog.get_logger("stockgate.storage")
 
 
 def _newest() -> ModuleType:
@@ -29,6 +32,30 @@ if TYPE_CHECKING:
     dbapi = sqlite3  # whose interface the other one has, too
 else:
     dbapi = _newest()
+
+
+_MENDED: Final = {(3, 44): 6, (3, 50): 7}
+"""In older lines: since which patch."""
+
+
+def has_wal_reset_bug(version: tuple[int, int, int]) -> bool:
+    """Whether a commit while another connection checkpoints may, very seldom, damage the file.
+
+    https://www.sqlite.org/wal.html#walresetbug: since 3.7.0, mended in 3.51.3 and in two older lines.
+    """
+    major, minor, patch = version
+    return (3, 7, 0) <= version < (3, 51, 3) and patch < _MENDED.get((major, minor), patch + 1)
+
+
+def check() -> None:
+    """Say in the log, once, what the library that is used would do to a file if its writers did not queue."""
+    if has_wal_reset_bug(dbapi.sqlite_version_info):
+        log.warning(
+            "This SQLite can damage a file when one process commits while another checkpoints (the WAL-reset bug). "
+            "Stockgate's processes take turns, so they do not; other programs should not write to the file. "
+            "SQLite 3.51.3 and later have no such bug.",
+            sqlite=dbapi.sqlite_version,
+        )
 
 
 def connection(database: str | Path, **options: Any) -> aiosqlite.Connection:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Literal
 
-from sqlalchemy import BigInteger, Select, and_, exists, func, or_, select
+from sqlalchemy import BigInteger, and_, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage import keys
@@ -15,6 +15,7 @@ from storage.changes import ItemKey, Refused
 from storage.columns import NO_SKU
 from storage.json_rows import among, json_text
 from storage.keys import ITEM_NOT_FOUND
+from storage.prepared import Prepared
 from storage.tables import Location, Product, StockLevel
 from storage.upsert import table_of
 
@@ -73,7 +74,7 @@ async def find(session: AsyncSession, wanted: Collection[ItemKey]) -> dict[ItemK
     found.update(refused)
     spellings = {kind: keys.item_spellings(named, kind) for kind in ("id", "sku", "gtin")}
     values = {kind: json_text(list(of_kind)) for kind, of_kind in spellings.items() if of_kind}
-    rows = (await session.execute(_statement(tuple(values)), values)).all() if values else ()
+    rows = await _statement(tuple(values)).rows(session, values) if values else ()
     for row in rows:
         stored = _stored(row)
         kept = () if stored.in_trash else (("sku", stored.values["sku_key"]), ("gtin", stored.values["gtin"]))
@@ -124,7 +125,7 @@ def _on_hand() -> Any:
 
 
 @lru_cache(maxsize=8)
-def _statement(kinds: tuple[str, ...]) -> Select[Any]:
+def _statement(kinds: tuple[str, ...]) -> Prepared:
     is_kept = _product.c.status != TRASH
     named = {
         "id": and_(among(_product.c.id, "id"), _product.c.deleted_at.is_(None)),
@@ -132,7 +133,7 @@ def _statement(kinds: tuple[str, ...]) -> Select[Any]:
         "gtin": and_(among(_product.c.gtin, "gtin"), is_kept),
     }
     parents = (column.label(f"parent_{column.name}") for column in _parent.columns)
-    return (
+    return Prepared(
         select(*_product.columns, *parents, _on_hand(), _tracks_variations(_product), _tracks_variations(_parent))
         .outerjoin_from(_product, _parent, _parent.c.id == _product.c.parent_id)
         .where(or_(*(named[kind] for kind in kinds)))

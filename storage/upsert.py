@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import CursorResult, Table, bindparam, literal_column, select
+from sqlalchemy import Table, bindparam, literal_column, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
 from storage.json_rows import json_text, rows_from
+from storage.prepared import Prepared
 
 _INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
@@ -93,12 +94,11 @@ async def _run(
     names, shared = tuple(columns or rows[0]), shared or {}
     values = rows if columns else [[row[name] for name in names] for row in cast("Sequence[Row]", rows)]
     shape = _Shape(session.get_bind().dialect.name, table_of(model), names, tuple(shared), key, updates)
-    result = await session.execute(_statement(shape), {"rows": json_text(values), **shared})
-    return cast("CursorResult[Any]", result).rowcount
+    return await _statement(shape).write(session, {"rows": json_text(values), **shared})
 
 
 @lru_cache(maxsize=256)
-def _statement(shape: _Shape) -> Any:
+def _statement(shape: _Shape) -> Prepared:
     types = {name: shape.table.c[name].type for name in (*shape.columns, *shape.shared)}
     incoming = rows_from("rows", {name: types[name] for name in shape.columns}).values()
     constants = [bindparam(name, type_=types[name]) for name in shape.shared]
@@ -107,5 +107,7 @@ def _statement(shape: _Shape) -> Any:
     statement: Any = _INSERTS[shape.engine](shape.table).from_select(list(types), rows)
     if shape.updates:
         given = {name: statement.excluded[name] for name in types if name not in shape.key}
-        return statement.on_conflict_do_update(index_elements=list(shape.key), set_=given)
-    return statement.on_conflict_do_nothing(index_elements=list(shape.key)) if shape.key else statement
+        statement = statement.on_conflict_do_update(index_elements=list(shape.key), set_=given)
+    elif shape.key:
+        statement = statement.on_conflict_do_nothing(index_elements=list(shape.key))
+    return Prepared(statement)

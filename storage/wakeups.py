@@ -1,4 +1,4 @@
-"""That something was committed, told to those who follow the change feed: one kind per engine.
+"""That something was committed or changed, told to other processes: one kind per engine.
 
 A wake-up says only that it is worth looking. One that is lost costs a follower the second after which it looks anyway.
 """
@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Final, NoReturn, Protocol
 
 import aiosqlite
 import asyncpg
 import structlog
 
-from storage import deadline, sqlite_library
+from storage import deadline, forgetting, sqlite_library
+from storage.listening import Listener
 
 Wake = Callable[[], None]
 _CHANNEL: Final = "stockgate_changes"
@@ -22,7 +23,7 @@ _CHANNEL: Final = "stockgate_changes"
 _NOTIFY: Final = f"SELECT pg_notify('{_CHANNEL}', $1) FROM set_config('synchronous_commit', 'off', true)"  # noqa: S608 (a constant)
 _NOTIFY_EVERY_S: Final = 0.02
 _POLL_S: Final = 0.2
-_RETRY_S: Final = (0.1, 5.0)
+_RETRY_S: Final = 5.0
 log = structlog.get_logger("stockgate.storage")
 
 
@@ -31,6 +32,9 @@ class Wakeups(Protocol):
 
     async def watch(self, wake: Wake) -> NoReturn:
         """Call `wake` whenever another process committed, until cancelled. Holds one connection."""
+
+    async def attend(self, forget: Wake) -> NoReturn:
+        """Call `forget` when another process changed what this one may have in memory, until cancelled."""
 
     def announce(self) -> None:
         """Tell the other processes of a commit, soon. Not from within a transaction."""
@@ -54,7 +58,7 @@ class SqliteWakeups:
                     await self._poll(connection, wake)
             except sqlite_library.dbapi.Error:
                 log.warning("polling for commits failed", exc_info=True)
-                await asyncio.sleep(_RETRY_S[1])
+                await asyncio.sleep(_RETRY_S)
 
     @staticmethod
     async def _poll(connection: aiosqlite.Connection, wake: Wake) -> NoReturn:
@@ -66,6 +70,10 @@ class SqliteWakeups:
                 wake()
             await asyncio.sleep(_POLL_S)
 
+    async def attend(self, _forget: Wake) -> NoReturn:
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable: nobody tells, what is in memory is looked up again in a moment")
+
     def announce(self) -> None:
         return
 
@@ -74,42 +82,24 @@ class SqliteWakeups:
 
 
 class PostgresWakeups:
-    """LISTEN on a connection of its own, and NOTIFY, at most every 20 ms, on one of the pool's."""
+    """LISTEN, and NOTIFY, at most every 20 ms, on one of the pool's connections."""
 
-    def __init__(self, connect: Callable[[], Awaitable[Any]], notify: Callable[[str, list[Any]], Any]) -> None:
-        self._connect = connect
+    def __init__(self, listener: Listener, notify: Callable[[str, list[Any]], Any]) -> None:
+        self._listener = listener
         self._notify = notify
         self._name = secrets.token_hex(8)
         self._due = asyncio.Event()
         self._announcing: asyncio.Task[None] | None = None
 
     async def watch(self, wake: Wake) -> NoReturn:
-        delay = _RETRY_S[0]
-        while True:
-            try:
-                await self._listen(wake)
-                delay = _RETRY_S[0]
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.warning("listening for commits failed; looking every second meanwhile", error=str(error))
-                delay = min(delay * 2, _RETRY_S[1])
-            await asyncio.sleep(delay)
-
-    async def _listen(self, wake: Wake) -> None:
-        """Until the connection is lost."""
-        lost = asyncio.Event()
-
-        def heard(_connection: Any, _pid: int, _channel: str, name: object) -> None:
+        def heard(name: str | None) -> None:
             if name != self._name:  # of its own commits this process knows already
                 wake()
 
-        connection = await self._connect()
-        try:
-            connection.add_termination_listener(lambda _: lost.set())
-            await connection.add_listener(_CHANNEL, heard)
-            wake()  # for what was committed while nobody listened
-            await lost.wait()
-        finally:
-            connection.terminate()
+        await self._listener.hear(_CHANNEL, heard)
+
+    async def attend(self, forget: Wake) -> NoReturn:
+        await self._listener.hear(forgetting.CHANNEL, lambda _: forget())
 
     def announce(self) -> None:
         self._due.set()
@@ -126,5 +116,6 @@ class PostgresWakeups:
             await asyncio.sleep(_NOTIFY_EVERY_S)
 
     async def close(self) -> None:
+        await self._listener.close()
         if self._announcing is not None:
             self._announcing.cancel()

@@ -61,6 +61,7 @@ class OpenStreams:
         self._by_key: Counter[int] = Counter()
         self._verifying: asyncio.Task[None] | None = None
         self._empty = asyncio.Event()
+        self._doubted = asyncio.Event()
         self._stopping = False
 
     def __len__(self) -> int:
@@ -109,10 +110,17 @@ class OpenStreams:
         if self._verifying is not None:
             self._verifying.cancel()
 
+    def doubt(self) -> None:
+        """Verify all keys now: one was revoked."""
+        self._doubted.set()
+
     async def _verify(self) -> None:
         """End the streams of keys that are no longer valid, as long as there are streams."""
         while self._streams:
-            await asyncio.sleep(_VERIFY_EVERY_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_VERIFY_EVERY_S):
+                    await self._doubted.wait()
+            self._doubted.clear()
             try:
                 await self._end_invalid()
             except StorageUnavailableError as error:

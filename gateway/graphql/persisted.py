@@ -6,13 +6,13 @@ https://www.apollographql.com/docs/apollo-server/performance/apq
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
 from gateway.authentication import Principal
 from gateway.graphql.refusals import PERSISTED_QUERY_NOT_FOUND, PERSISTED_QUERY_ONLY, RefusedError
 from gateway.graphql.requests import Asked
+from gateway.remembered import Remembered
 from gateway.settings import Settings
 from schema.errors import BAD_USER_INPUT
 from storage import persisted_operations
@@ -26,8 +26,8 @@ class PersistedOperations:
     """The operations that this process has met, and those in the database."""
 
     def __init__(self, database: Database, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
-        self._database, self._settings, self._clock = database, settings, clock
-        self._known: OrderedDict[str, tuple[float, Persisted]] = OrderedDict()
+        self._database, self._settings = database, settings
+        self._known: Remembered[Persisted] = Remembered(settings.key_cache_seconds, _KNOWN_MAX, clock)
 
     async def text(self, principal: Principal, asked: Asked) -> str:
         """The text of what is asked. Raises RefusedError when it is not known, or not listed where it has to be."""
@@ -60,12 +60,15 @@ class PersistedOperations:
     async def _find(self, sha256: str) -> Persisted | None:
         """From memory for a moment, as keys are: what another process lists or removes is seen after it."""
         known = self._known.get(sha256)
-        if known is not None and self._clock() < known[0]:
-            return known[1]
+        if known is not None:
+            return known
+        asked_at = self._known.age
         found = await self._database.read(persisted_operations.find, sha256)
-        self._known.pop(sha256, None)
-        if found is not None:
-            self._known[sha256] = (self._clock() + self._settings.key_cache_seconds, found)
-            while len(self._known) > _KNOWN_MAX:
-                self._known.popitem(last=False)
-        return found
+        if found is None:
+            self._known.drop(sha256)
+            return None
+        return self._known.put(sha256, found, asked_at)
+
+    def forget(self) -> None:
+        """Look every operation up again: one was listed or removed."""
+        self._known.clear()

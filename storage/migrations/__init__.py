@@ -39,7 +39,7 @@ async def upgrade(database: Database) -> None:
         command.upgrade(config(connection), "head")
 
     try:
-        async with database.engine.connect() as connection, _tables_may_be_made_anew(connection):
+        async with database.turn(), database.engine.connect() as connection, _tables_may_be_made_anew(connection):
             await connection.execution_options(stockgate_writes=True)
             await connection.run_sync(run)
             await connection.commit()

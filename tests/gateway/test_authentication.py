@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 from starlette.requests import HTTPConnection
 
 from gateway.authentication import Authenticator, basic_credentials, bearer_token, header_token
 from storage import access
 from storage.access import Scope
 from storage.database import Database
+from tests.statements import statements
 
 
 class Clock:
@@ -35,16 +35,10 @@ def authenticator(database: Database, clock: Clock) -> Authenticator:
     return Authenticator(database, cache_seconds=3, clock=clock)
 
 
-@pytest.fixture
-def statements(database: Database) -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        seen.append(statement)
-
-    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(database.engine.sync_engine, "before_cursor_execute", note)
+@pytest.fixture(name="statements")
+def _statements(database: Database) -> Iterator[list[str]]:
+    with statements(database) as executed:
+        yield executed
 
 
 async def a_key(database: Database, *scopes: Scope, **options: Any) -> access.Issued:

@@ -24,6 +24,7 @@ class CountingDatabase(Database):
         self.statements: list[str] = []
         self.fetched = 0
         event.listen(self.engine.sync_engine, "before_cursor_execute", self._note)
+        self.observers.append(self.statements.append)
 
     async def fetch_text(self, sql: str, values: Sequence[Any]) -> str | None:
         self.statements.append(sql)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import event, func, select, text
+from sqlalchemy import func, select, text
 from sqlmodel import col
 
 from storage import catalog, inventory, reconciliation
@@ -18,6 +18,7 @@ from storage.database import Database
 from storage.tables import LedgerEntry, Location, Product, StockLevel
 from storage.upsert import table_of
 from tests.builders import a_change, a_group
+from tests.statements import statements
 
 SHOP: dict[str, Any] = {
     "locations": [
@@ -304,16 +305,10 @@ async def test_prices_are_read_as_they_are_written(database: Database) -> None:
     assert (product["regular_price"], product["tax_rate"]) == (Decimal("99999999.9999"), Decimal("0.1"))
 
 
-@pytest.fixture
-def statements(database: Database) -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        seen.append(statement)
-
-    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(database.engine.sync_engine, "before_cursor_execute", note)
+@pytest.fixture(name="statements")
+def _statements(database: Database) -> Iterator[list[str]]:
+    with statements(database) as executed:
+        yield executed
 
 
 async def test_the_number_of_statements_does_not_depend_on_the_size(database: Database, statements: list[str]) -> None:

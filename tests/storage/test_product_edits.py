@@ -21,8 +21,8 @@ from storage.product_edits import Edited, EditOutcome, Edits, EditsRejectedError
 from storage.tables import CatalogChange, IdempotencyRecord, LedgerEntry, Product, StockChangeGroup, StockLevel
 from storage.upsert import table_of
 from tests.builders import a_change, a_group
+from tests.statements import statements
 from tests.storage.reading import ledger_sums, on_hand, rows
-from tests.storage.test_statements import statements
 
 ORIGIN = Origin("test", principal="tests")
 HERE, THERE = LocationKey("id", 1), LocationKey("id", 2)

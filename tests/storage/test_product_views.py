@@ -21,7 +21,7 @@ from storage.product_views import ProductView
 from storage.tables import Product, StockLevel
 from storage.upsert import insert_rows
 from tests.builders import EPOCH, a_location, a_product
-from tests.storage.test_statements import statements
+from tests.statements import statements
 
 LAST = 90
 STATUSES = ("publish", "publish", "publish", "private", "draft", "trash")

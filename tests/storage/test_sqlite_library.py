@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from storage.database import Database
 from storage.engine_errors import told
 from storage.errors import StorageUnavailableError
-from storage.sqlite_library import dbapi
+from storage.sqlite_library import dbapi, has_wal_reset_bug
 
 _VERSION = "SELECT sqlite_version()"
 ROOT = Path(__file__).parents[2]
@@ -49,10 +49,25 @@ async def test_it_is_the_newer_one_and_everything_runs_on_it(tmp_path: Path) -> 
         await database.close()
 
 
-def test_without_the_wheel_it_is_the_standard_library_s() -> None:
+@pytest.mark.parametrize(
+    ("version", "has_it"),
+    [
+        ((3, 6, 23), False), ((3, 7, 0), True), ((3, 40, 1), True), ((3, 44, 5), True), ((3, 44, 6), False),
+        ((3, 45, 0), True), ((3, 50, 0), True), ((3, 50, 6), True), ((3, 50, 7), False), ((3, 51, 0), True),
+        ((3, 51, 2), True), ((3, 51, 3), False), ((3, 52, 0), False), ((3, 53, 4), False), ((4, 0, 0), False),
+    ],
+)  # fmt: skip
+def test_versions_with_the_wal_reset_bug_are_known(version: tuple[int, int, int], has_it: bool) -> None:  # noqa: FBT001
+    assert has_wal_reset_bug(version) is has_it
+
+
+def test_without_the_wheel_it_is_the_standard_library_s_of_whose_bug_the_log_tells() -> None:
     script = """import sys; sys.modules["pysqlite3"] = None
-import sqlite3; from storage.sqlite_library import dbapi; assert dbapi is sqlite3"""
-    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, timeout=30)
+import sqlite3; from storage import sqlite_library; assert sqlite_library.dbapi is sqlite3
+sqlite3.sqlite_version_info = 3, 40, 1; sqlite_library.check()
+sqlite3.sqlite_version_info = 3, 51, 3; sqlite_library.check()"""
+    done = subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, timeout=30, stdout=subprocess.PIPE)
+    assert done.stdout.count(b"the WAL-reset bug") == 1
 
 
 def test_its_errors_are_told_as_what_they_mean(tmp_path: Path) -> None:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
-
-from sqlalchemy import event
 
 from storage import inventory
 from storage.changes import AdjustQuantity, ChangeGroup, Policy, SetQuantity
@@ -14,23 +10,9 @@ from storage.database import Database
 from storage.tables import Location, Product
 from storage.upsert import insert_rows
 from tests.builders import EPOCH, a_change, a_group, a_transfer
+from tests.statements import statements
 
 SIZES = (1, 50, 1_000)
-
-
-@contextmanager
-def statements(database: Database) -> Iterator[list[str]]:
-    """The statements that are executed meanwhile, without BEGIN and COMMIT."""
-    executed: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, _parameters: Any, _context: Any, many: bool) -> None:  # noqa: FBT001
-        assert not many
-        if not statement.startswith("BEGIN"):
-            executed.append(statement)
-
-    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
-    yield executed
-    event.remove(database.engine.sync_engine, "before_cursor_execute", note)
 
 
 async def _with_a_thousand_products(database: Database) -> None:

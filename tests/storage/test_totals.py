@@ -13,8 +13,8 @@ from storage.changes import DEFAULT_LOCATION, AdjustQuantity, Applied, Policy, S
 from storage.database import Database
 from storage.errors import ErrorCode
 from tests.builders import a_change, a_group
+from tests.statements import statements
 from tests.storage.reading import ledger_sums, on_hand
-from tests.storage.test_statements import statements
 
 
 def a_total(item: int, quantity: int, **values: Any) -> Any:

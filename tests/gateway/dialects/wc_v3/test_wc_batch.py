@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 from starlette.applications import Starlette
 
 from storage import access
 from storage.access import Scope
 from tests.builders import a_product
 from tests.gateway.dialects.wc_v3.conftest import V1, S, Shop, U, V
+from tests.statements import statements
 
 UNKNOWN = 999_999
 
@@ -154,16 +154,13 @@ async def test_a_hundred_updates_take_as_many_statements_as_two(
         session.add_all([a_product(id_) for id_ in range(100, 204)])
 
     await shop.database.transact(fill)
-    engine = shop_app.state.database.engine.sync_engine
-    statements: list[str] = []
-    event.listen(engine, "before_cursor_execute", lambda _c, _u, statement, *_: statements.append(statement))
 
     async def count(*ids: int) -> int:
-        statements.clear()
         named = [{"id": id_, **{key: str(value).format(id_) for key, value in fields.items()}} for id_ in ids]
-        answer = await batch(shop, {"update": named})
+        with statements(shop_app.state.database) as executed:
+            answer = await batch(shop, {"update": named})
         assert all(("error" in row) == (fields in (REFUSED, TAKEN)) for row in answer["update"])
-        return len(statements)
+        return len(executed)
 
     await count(203)  # from then on the key and the connection are known
     assert await count(200, 201) == await count(*range(100, 200))
