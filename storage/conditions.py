@@ -137,11 +137,11 @@ def locations_changed_since(location_id: Any, sequence: Since) -> Condition:
 
 def levels_changed_since(level: Any, sequence: Since) -> Condition:
     """Levels that changed after a sequence of the feed."""
-    return tuple_(level.product_id, level.location_id).in_(
-        union_all(
-            *(select(stock.product_id, stock.location_id).where(stock.sequence > sequence()) for stock in _OF_STOCK)
-        )
-    )
+    # SQLite looks pairs up by an index if they are those of a plain select, but not of a union
+    changed = union_all(
+        *(select(stock.product_id, stock.location_id).where(stock.sequence > sequence()) for stock in _OF_STOCK)
+    ).subquery("changed_levels")
+    return tuple_(level.product_id, level.location_id).in_(select(changed.c.product_id, changed.c.location_id))
 
 
 def of_group(row: Any, group_id: Callable[[], BindParameter[int]]) -> Condition:
