@@ -70,7 +70,6 @@ class SqliteTransaction(_Transaction):
 
     def __init__(self, session: AsyncSession, connection: AsyncConnection, observers: Sequence[Observer]) -> None:
         super().__init__(session, connection, observers)
-        self._connection = connection
         self._driver: aiosqlite.Connection = _driver_of(connection)
         self._info = connection.info
 
@@ -86,12 +85,7 @@ class SqliteTransaction(_Transaction):
 
     async def _begin(self) -> None:
         await self._wait_until_deadline()
-        try:
-            await sqlite_driver.run(self._driver, "BEGIN IMMEDIATE", ())
-        except Exception as error:
-            if engine_errors.is_read_only(error):  # it stays so for who opened it: the next one may find it writable
-                await self._connection.invalidate()
-            raise
+        await sqlite_driver.run(self._driver, "BEGIN IMMEDIATE", ())
 
     async def _wait_until_deadline(self) -> None:
         """Nothing interrupts a connection that waits for another process's lock: it must not wait longer than we do."""
