@@ -58,7 +58,7 @@ class KeptConnections:
         await self._give_back()
 
     def terminate(self) -> None:
-        """End them all at once, and what runs on them."""
+        """End them all, and what runs on them."""
         self._idle.clear()
         self._pool.terminate()
 
@@ -66,11 +66,6 @@ class KeptConnections:
         """Close them all, and the pool."""
         await self._give_back()
         await self._pool.close()
-
-    def terminate(self) -> None:
-        """End them all, and what runs on them."""
-        self._idle.clear()
-        self._pool.terminate()
 
     async def _give_back(self) -> None:
         while self._idle:
