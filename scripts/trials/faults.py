@@ -111,12 +111,11 @@ def readonly(path: Path, times: int) -> bool:
     token = new_shop(url, migrate=False)
 
     def protect(shop: Shop, _n: int) -> float:
-        refused = _refusals(shop)
         _set_modes(data, folder=0o555, files=0o444)
         for worker in shop.service.workers():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(worker, signal.SIGKILL)
-        _wait_for_refusals(shop, refused)
+        time.sleep(_HELD_S)  # until it is writable there are no workers, and nobody is answered
         _set_modes(data, folder=0o755, files=0o644)
         return time.monotonic()
 
