@@ -90,6 +90,29 @@ class Settings(BaseSettings):
     worker_silence_seconds_max: float = Field(
         30.0, ge=3, le=3600, description="How long a worker's event loop may stand still before it is replaced."
     )
+    connections_max: int = Field(
+        4000,
+        ge=1,
+        le=1_000_000,
+        description="Open connections per process; a request on one more is answered with 503.",
+    )
+    header_seconds_max: float = Field(
+        10.0, gt=0, le=3600, description="How long a client may take to send the head of a request."
+    )
+    header_bytes_max: int = Field(65_536, ge=1024, description="Largest head of a request, in bytes, URL and all.")
+    headers_max: int = Field(100, ge=10, description="Most headers of a request.")
+    body_seconds_max: float = Field(
+        20.0, gt=0, le=3600, description="How long a client may take to send a body, beside what its size allows."
+    )
+    body_bytes_per_second_min: int = Field(
+        1000, ge=1, description="How fast a large body has to come: a second more for so many bytes."
+    )
+    keep_alive_seconds_max: int = Field(
+        20, ge=1, le=3600, description="How long a connection stays open between two requests."
+    )
+    write_seconds_max: float = Field(
+        30.0, gt=0, le=3600, description="How long a client may take to read 16 KiB of an answer, or the last of it."
+    )
     body_bytes_max: int = Field(8 * 1024 * 1024, ge=1024, description="Largest request body, in bytes.")
     streams_max: int = Field(
         2000, ge=1, description="Open WebSockets and event streams per process, of all callers together."

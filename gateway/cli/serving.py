@@ -38,7 +38,7 @@ def serve(
     stops it, after the requests in progress.
     """
     from gateway import settings
-    from gateway.server import listening
+    from gateway.server import listening, open_files
     from storage import migrations
 
     if demo:
@@ -60,6 +60,7 @@ def serve(
             base, token, str(database.url.database), current.mode, console=console.is_on(current), docs=current.docs
         )
 
+    open_files.make_room(current)
     with listening.listen(current.host if host is None else host, current.port if port is None else port) as bound:
         base = current.public_url.rstrip("/") or _base_url(bound)
         # The database is checked before the server starts, where a failure is still one line

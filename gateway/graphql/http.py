@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from graphql import ExecutionResult, GraphQLError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -49,6 +49,8 @@ async def graphql(request: Request) -> Response:
             response = await _answer(request, principal)
     except BodyTooLargeError as too_large:
         response = responses.of_refusal(request, RefusedError(413, PAYLOAD_TOO_LARGE, str(too_large)))
+    except ClientDisconnect:
+        return Response(status_code=400)  # nobody reads it
     except RefusedError as refused:
         response = responses.of_refusal(request, refused)
     except (StorageUnavailableError, DeadlineExceededError) as error:
