@@ -12,6 +12,9 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from storage import turnstile
+from storage.turnstile import Rank
+
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 log = structlog.get_logger("stockgate.request")
 
@@ -70,6 +73,7 @@ class RequestLog:
                 MutableHeaders(raw=message["headers"])["X-Request-Id"] = request_id
             await send(message)
 
+        turnstile.rank_as(Rank.TILL)  # until it turns out to ask for more
         try:
             await self.app(scope, receive, send_with_id)
         finally:

@@ -13,7 +13,7 @@ from storage import engine_errors, mathematics, sqlite_library
 from storage.connecting import Connector
 
 BUSY_TIMEOUT_MS: Final = 30_000
-_CONNECTIONS: Final = 4
+SQLITE_READERS: Final = 4
 _PATIENCE_S: Final = 0.01
 SQLITE_PRAGMAS: Final = (
     f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
@@ -83,7 +83,7 @@ class SqliteReader:
     async def _take(self) -> aiosqlite.Connection:
         if self._idle.empty():
             async with self._opening:
-                if self._idle.empty() and len(self._opened) < _CONNECTIONS:
+                if self._idle.empty() and len(self._opened) < SQLITE_READERS:
                     return await self._open()
         return await self._idle.get()
 
