@@ -14,7 +14,9 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from gateway import changes, console, databases, docs, graphql, health, request_log, sdl, stopping
 from gateway import settings as settings_module
 from gateway.authentication import Authenticator
+from gateway.background import Background, chores
 from gateway.budgets import Budgets
+from gateway.consistency import Consistency
 from gateway.cors import Cors
 from gateway.dialects import DIALECTS, WORDPRESS_PREFIXES
 from gateway.dialects.dialect import mounts
@@ -23,6 +25,7 @@ from gateway.dialects.wordpress import Addressing
 from gateway.graphql.admission import Admission
 from gateway.graphql.open_streams import OpenStreams
 from gateway.graphql.persisted import PersistedOperations
+from gateway.graphql.short_way import ShortWay
 from gateway.openapi import serving
 from gateway.request_log import RequestLog
 from gateway.server_secret import ServerSecret
@@ -31,8 +34,6 @@ from storage import migrations, sqlite_library
 from storage.database import Database
 from storage.errors import StorageUnavailableError
 from storage.hub import Hub
-
-_RECORD_USE_EVERY_S = 30.0
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
@@ -53,8 +54,10 @@ def create_app(settings: Settings | None = None) -> Starlette:
         ],
         middleware=[
             Middleware(RequestLog),
-            Middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies),
+            *([Middleware(Consistency)] if settings.read_database_urls else []),
+            *_behind_proxies(settings),
             Middleware(Addressing, prefixes=WORDPRESS_PREFIXES),
+            Middleware(ShortWay),
         ],
         lifespan=_lifespan,
     )
@@ -83,6 +86,13 @@ def create_app(settings: Settings | None = None) -> Starlette:
     return app
 
 
+def _behind_proxies(settings: Settings) -> list[Middleware]:
+    """What believes proxies, where there are any: it parses the address of every client."""
+    if not settings.trusted_proxies:
+        return []
+    return [Middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)]
+
+
 @contextlib.asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     database: Database = app.state.database
@@ -91,7 +101,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     await migrations.prepare(database)
     gc.collect()
     gc.freeze()  # what start-up made stays: collections during requests need not look at it
-    recording = asyncio.create_task(_record_use(app.state.authenticator))
+    background = Background(chores(app.state.settings, database, app.state.authenticator))
+    background.start()
     attending = asyncio.create_task(database.attend())
     try:
         with stopping.first(app.state.open_streams.close):
@@ -99,17 +110,10 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     finally:
         await app.state.open_streams.close()
         await app.state.hub.close()
-        for task in (recording, attending):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await background.close()
+        attending.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await attending
         with contextlib.suppress(StorageUnavailableError):  # when keys were last used is not worth an error at the end
             await app.state.authenticator.record_use()
         await database.close()
-
-
-async def _record_use(authenticator: Authenticator) -> None:
-    while True:
-        await asyncio.sleep(_RECORD_USE_EVERY_S)
-        with contextlib.suppress(StorageUnavailableError):
-            await authenticator.record_use()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any, Final, NoReturn
 
 import orjson
 from starlette.requests import Request
+
+from storage import deadline
 
 _EXACT_DIGITS_MAX: Final = 18
 DEPTH_MAX: Final = 200
@@ -27,11 +30,14 @@ async def read_body(request: Request) -> bytes:
     if announced.isdecimal() and int(announced[:20]) > bytes_max:
         raise BodyTooLargeError(bytes_max)
     chunks, size = [], 0
+    clock = asyncio.get_running_loop().time
+    began = clock()
     async for chunk in request.stream():
         size += len(chunk)
         if size > bytes_max:
             raise BodyTooLargeError(bytes_max)
         chunks.append(chunk)
+    deadline.prolong(clock() - began)  # how long a client may take to send it is the server's to say
     return b"".join(chunks)
 
 

@@ -18,7 +18,7 @@ from gateway.graphql.admission import admission_of
 from gateway.graphql.refusals import FORBIDDEN, METHOD_NOT_ALLOWED, RefusedError
 from gateway.request_log import request_id_of
 from schema import operations
-from schema.errors import BAD_USER_INPUT, INTERNAL_SERVER_ERROR
+from schema.errors import BAD_USER_INPUT, INTERNAL_SERVER_ERROR, SEQUENCE_PRUNED
 from schema.feed import FIRST_DEFAULT, FIRST_MAX
 from schema.operations import Operation
 from storage import deadline
@@ -31,7 +31,7 @@ _QUERY: Final = """query($after: Int!, $first: Int!) { feed: changes(afterSequen
             reason note reference principal dialect request_id: requestId } }
     next_sequence: nextSequence has_more: hasMore } }"""
 _HEADERS: Final = {"Cache-Control": "no-store", "Vary": "Authorization, X-API-Key"}
-_STATUSES: Final = {FORBIDDEN: 403, BAD_USER_INPUT: 400}
+_STATUSES: Final = {FORBIDDEN: 403, BAD_USER_INPUT: 400, SEQUENCE_PRUNED: 410}
 _SEQUENCE_MAX: Final = 2**31 - 1
 _PREFIX, _SUFFIX = b'{"data":{"feed":', b"}}"
 

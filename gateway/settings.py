@@ -58,6 +58,12 @@ class Settings(BaseSettings):
     database_direct_url: SecretStr = Field(
         SecretStr(""), description="PostgreSQL without its pooler, over which other gateways' news are heard at once."
     )
+    read_database_urls: list[SecretStr] = Field(
+        default_factory=list, description='PostgreSQL replicas that may answer reads, as JSON: ["postgresql://…"].'
+    )
+    read_lag_seconds_max: float = Field(
+        5.0, gt=0, le=3600, description="How far behind a replica may be and still answer reads."
+    )
     mode: Literal["production", "development"] = Field(
         "production", description="Development shows the schema and suggests names to everybody, not only to admins."
     )
@@ -89,6 +95,29 @@ class Settings(BaseSettings):
     )
     worker_silence_seconds_max: float = Field(
         30.0, ge=3, le=3600, description="How long a worker's event loop may stand still before it is replaced."
+    )
+    connections_max: int = Field(
+        4000,
+        ge=1,
+        le=1_000_000,
+        description="Open connections per process; a request on one more is answered with 503.",
+    )
+    header_seconds_max: float = Field(
+        10.0, gt=0, le=3600, description="How long a client may take to send the head of a request."
+    )
+    header_bytes_max: int = Field(65_536, ge=1024, description="Largest head of a request, in bytes, URL and all.")
+    headers_max: int = Field(100, ge=10, description="Most headers of a request.")
+    body_seconds_max: float = Field(
+        20.0, gt=0, le=3600, description="How long a client may take to send a body, beside what its size allows."
+    )
+    body_bytes_per_second_min: int = Field(
+        1000, ge=1, description="How fast a large body has to come: a second more for so many bytes."
+    )
+    keep_alive_seconds_max: int = Field(
+        20, ge=1, le=3600, description="How long a connection stays open between two requests."
+    )
+    write_seconds_max: float = Field(
+        30.0, gt=0, le=3600, description="How long a client may take to read 16 KiB of an answer, or the last of it."
     )
     body_bytes_max: int = Field(8 * 1024 * 1024, ge=1024, description="Largest request body, in bytes.")
     streams_max: int = Field(
@@ -163,6 +192,15 @@ class Settings(BaseSettings):
     )
     csv_exports_max: int = Field(
         4, ge=1, le=1000, description="CSV exports streaming at once; each keeps a database connection while it lasts."
+    )
+    idempotency_hours: int = Field(
+        0, ge=0, le=87_600, description="How long idempotency keys and their answers are kept, in hours; 0 is for ever."
+    )
+    ledger_months: int = Field(
+        0,
+        ge=0,
+        le=1200,
+        description="Months of the ledger that are kept before the present one; older entries are pruned. 0 is all.",
     )
     log_webhooks: bool = Field(default=False, description="Whether incoming webhooks are logged, one JSON line each.")
     webhook_log_directory: Path = Field(Path("logs"), description="Folder of the webhook log files.")

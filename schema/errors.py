@@ -13,10 +13,11 @@ from strawberry.utils.str_converters import to_camel_case
 
 from storage import changes
 from storage.changes import Outcome, Refused
-from storage.errors import ErrorCode, InventoryError
+from storage.errors import ErrorCode, InventoryError, SequencePrunedError
 
 BAD_USER_INPUT = "BAD_USER_INPUT"
 FORBIDDEN = "FORBIDDEN"
+SEQUENCE_PRUNED = "SEQUENCE_PRUNED"
 INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
 
 RENDERED = {
@@ -43,6 +44,7 @@ RENDERED = {
     ErrorCode.INVALID_DISABLED: "Disabled is true or false.",
     ErrorCode.GROUP_REJECTED: "So many lines were refused that none was written; their errors follow.",
     ErrorCode.GROUP_NOT_FOUND: "There is no such change group.",
+    ErrorCode.GROUP_PRUNED: "The change group is too old to be taken back: the ledger was pruned since.",
     ErrorCode.ALREADY_REVERSED: "The change group was taken back before; it can be once.",
     ErrorCode.INVALID_VALUE: "The value does not fit its field, or the rest of its line.",
     ErrorCode.NOT_UNIQUE: "Another product or location has this SKU, GTIN, slug or code.",
@@ -223,6 +225,11 @@ def without_quantities(error: UserError) -> UserError:
 def bad_input(message: str) -> GraphQLError:
     """A value that fits its type but cannot be meant."""
     return GraphQLError(message, extensions={"code": BAD_USER_INPUT})
+
+
+def pruned(error: SequencePrunedError) -> GraphQLError:
+    """The ledger does not go back as far as that."""
+    return GraphQLError(str(error), extensions={"code": SEQUENCE_PRUNED, "prunedUpTo": error.last})
 
 
 def forbidden(message: str) -> GraphQLError:

@@ -15,6 +15,7 @@ from schema.types.change import Change
 from storage.columns import Id
 from storage.feed_rows import rows_between
 from storage.json_sql import boolean_json, json_object
+from storage.openings import PRUNED_UP_TO
 
 if TYPE_CHECKING:
     from schema.compiler import Compiler
@@ -37,11 +38,11 @@ class ChangeFeed:
 
 
 def page(compiler: Compiler, selected: Selected) -> Select[Any]:
-    """The statement of one page."""
+    """The statement of one page; it has no row when something after the sequence was pruned."""
     page_ = _Page(compiler, selected.arguments)
     made = json_object([(child.key, page_.part(child)) for child in selected.fields])
     found = rows_between(page_.after, page_.horizon, page_.one_more, compiler.sees)
-    return select(made).add_cte(found.cte(page_.read.name, nesting=True))
+    return select(made).where(page_.after() >= PRUNED_UP_TO).add_cte(found.cte(page_.read.name, nesting=True))
 
 
 class _Page:

@@ -13,12 +13,12 @@ from sqlalchemy import Dialect, Select
 
 from schema import feed
 from schema.context import Context
-from schema.errors import bad_input
+from schema.errors import bad_input, pruned
 from schema.selection import Binding, Convert, Selected, Slot
 from schema.sight import VIEWER
-from storage import change_feed
+from storage import change_feed, openings
 from storage.database import Database
-from storage.errors import StatementTooComplexError
+from storage.errors import SequencePrunedError, StatementTooComplexError
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,12 @@ class Plan:
         if self.follows:
             request = {**request, "feed": {"horizon": await change_feed.complete_up_to(database)}}
         try:
-            return await database.fetch_text(self.sql, self.values(request))
+            text = await database.fetch_text(self.sql, self.values(request))
         except StatementTooComplexError:
             raise too_deep() from None
+        if text is None and self.follows:
+            raise pruned(SequencePrunedError(await database.read(openings.pruned_up_to)))
+        return text
 
 
 @dataclass(frozen=True, slots=True)

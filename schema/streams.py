@@ -14,14 +14,15 @@ import orjson
 from graphql import GraphQLResolveInfo
 
 from schema.context import Context
-from schema.errors import bad_input, forbidden
+from schema.errors import bad_input, forbidden, pruned
 from schema.operations import plan_events
 from schema.plans import EventPlan
 from schema.selection import Selected
-from storage import keys
+from storage import keys, openings
 from storage.access import Visibility
 from storage.changes import ID_MAX, ItemKey, LocationKey, Refused, is_storable, sku_key
 from storage.database import Database
+from storage.errors import SequencePrunedError
 from storage.feed_entries import Wanted
 from storage.following import LaggedError, follow
 from storage.hub import Hub
@@ -47,6 +48,11 @@ async def stock_changes(
         raise forbidden("`stockChanged` is not for this API key: it is for keys that see quantities as they are.")
     if after is not None and not 0 <= after <= ID_MAX:
         raise bad_input(f"`afterSequence` must be 0 or more, not {after}.")
+    if after is not None:
+        try:
+            await context.database.read(openings.check_kept, after)
+        except SequencePrunedError as error:
+            raise pruned(error) from None
     wanted = await _wanted(context, products, locations)
     plan = plan_events(context, info, (_CHANGED, "sequence"), (_LAGGED,))
     hub = _hub(context)
@@ -62,6 +68,8 @@ async def _stock_events(
             yield [texts[sequence] for sequence in sequences if sequence in texts]
     except LaggedError as error:
         yield [_plain(_LAGGED, lagged, {"sequence": error.sequence})]
+    except SequencePrunedError as error:  # since it began to follow
+        raise pruned(error) from None
 
 
 async def availability_changes(context: Context, info: GraphQLResolveInfo[Context], skus: Sequence[str]) -> Events:

@@ -19,12 +19,13 @@ from sqlalchemy import (
     or_,
     select,
     tuple_,
+    union_all,
 )
 
 from storage.changes import QUANTITY_MAX
 from storage.columns import NO_SKU
 from storage.json_rows import among, member, members_of, rows_of
-from storage.tables import CatalogChange, LedgerEntry, Location, Product, StockChangeGroup, StockLevel
+from storage.tables import CatalogChange, LedgerEntry, LedgerOpening, Location, Product, StockChangeGroup, StockLevel
 from storage.upsert import table_of
 
 _ESCAPE = "\\"
@@ -32,6 +33,8 @@ _LEVEL_KEYS = {"product_id": BigInteger(), "location_id": BigInteger()}
 _TRASH: Final = literal_column("'trash'", Text())
 _LAST = "\U0010ffff"
 _UNCOUNTED = -4 * QUANTITY_MAX  # less than is ever available
+_OF_STOCK: Final = (table_of(LedgerEntry).c, table_of(LedgerOpening).c)
+"""Where the ledger says which levels changed: in its entries, and in the last of those that were pruned."""
 Condition = ColumnElement[bool]
 Bound = Callable[[], BindParameter[str]]
 Since = Callable[[], BindParameter[int]]
@@ -108,31 +111,37 @@ def product_columns() -> Any:
 
 def products_changed_since(product_id: Any, sequence: Since, sees: Sees) -> Condition:
     """Products that changed after a sequence of the feed, or of which the stock did where the caller sees it."""
-    entry, change = table_of(LedgerEntry).c, table_of(CatalogChange).c
+    change = table_of(CatalogChange).c
     changed: Condition = product_id.in_(
-        select(entry.product_id)
-        .where(entry.sequence > sequence(), sees(entry.location_id))
-        .union_all(select(change.product_id).where(change.sequence > sequence(), change.product_id.is_not(None)))
+        union_all(
+            *(
+                select(stock.product_id).where(stock.sequence > sequence(), sees(stock.location_id))
+                for stock in _OF_STOCK
+            ),
+            select(change.product_id).where(change.sequence > sequence(), change.product_id.is_not(None)),
+        )
     )
     return changed
 
 
 def locations_changed_since(location_id: Any, sequence: Since) -> Condition:
     """Locations that changed after a sequence of the feed, or of which the stock did."""
-    entry, change = table_of(LedgerEntry).c, table_of(CatalogChange).c
+    change = table_of(CatalogChange).c
     changed: Condition = location_id.in_(
-        select(entry.location_id)
-        .where(entry.sequence > sequence())
-        .union_all(select(change.location_id).where(change.sequence > sequence(), change.location_id.is_not(None)))
+        union_all(
+            *(select(stock.location_id).where(stock.sequence > sequence()) for stock in _OF_STOCK),
+            select(change.location_id).where(change.sequence > sequence(), change.location_id.is_not(None)),
+        )
     )
     return changed
 
 
 def levels_changed_since(level: Any, sequence: Since) -> Condition:
     """Levels that changed after a sequence of the feed."""
-    entry = table_of(LedgerEntry).c
     return tuple_(level.product_id, level.location_id).in_(
-        select(entry.product_id, entry.location_id).where(entry.sequence > sequence())
+        union_all(
+            *(select(stock.product_id, stock.location_id).where(stock.sequence > sequence()) for stock in _OF_STOCK)
+        )
     )
 
 
@@ -159,19 +168,19 @@ def counted(quantity: Any) -> ColumnElement[int]:
 
 
 def on_hand_at(level: Any, time: Any) -> ColumnElement[int | None]:
-    """Units on hand of a level after the last of its entries up to a time."""
-    entry = table_of(LedgerEntry).alias("past")
-    return (
-        select(entry.c.on_hand)
-        .where(
-            entry.c.product_id == level.product_id,
-            entry.c.location_id == level.location_id,
-            entry.c.created_at <= time,
+    """Units on hand of a level after the last of its entries up to a time, be it one that was pruned.
+
+    What was counted once is counted for ever: where an entry has no quantity the opening before it has none either.
+    """
+    entry, opening = table_of(LedgerEntry).alias("past"), table_of(LedgerOpening).alias("opening")
+    last, before = (
+        select(stock.c.on_hand).where(
+            stock.c.product_id == level.product_id, stock.c.location_id == level.location_id, stock.c.created_at <= time
         )
-        .order_by(entry.c.sequence.desc())
-        .limit(1)
-        .scalar_subquery()
+        for stock in (entry, opening)
     )
+    last = last.order_by(entry.c.sequence.desc()).limit(1)
+    return func.coalesce(last.scalar_subquery(), before.scalar_subquery(), type_=BigInteger())
 
 
 def stocked_where(product: Any, *conditions: Condition) -> Condition:

@@ -14,10 +14,12 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from storage import deadline, engine_errors, mathematics, postgres_engine, sqlite_driver, turnstile
+from storage.checkpoints import WRITERS_PRAGMA, Checkpoints
 from storage.connecting import Connections, Connector
 from storage.errors import StorageUnavailableError
 from storage.listening import Listener
 from storage.readers import SQLITE_PRAGMAS, SQLITE_READERS, PostgresReader, Reader, SqliteReader
+from storage.replicas import Replicas, ReplicatedReader
 from storage.transactions import TRANSACTIONS, Observer
 from storage.turnstile import WAITING_MAX, Rank, Turnstiles
 from storage.wakeups import PostgresWakeups, SqliteWakeups, Wake, Wakeups
@@ -42,15 +44,21 @@ class Database:
     ) -> None:
         """`waiting_max` is how many may wait for each kind of access.
 
-        Raises StorageUnavailableError when the URL names no database this program can use."""
+        Raises StorageUnavailableError when the URL names no database this program can use.
+        """
         self.url = _driver_url(url)
         self.name: EngineName = "sqlite" if self.url.drivername.startswith("sqlite") else "postgresql"
         self.connector = Connector(self.url, connections or Connections())
         self.engine = _create_engine(self.url, self.connector)
         self._writing = self.engine.execution_options(stockgate_writes=True, **_BEGUN_BY_US[self.name])
+        self._checkpoints = Checkpoints(str(self.url.database)) if self.name == "sqlite" else None
         self._reader: Reader = (
             SqliteReader(str(self.url.database)) if self.name == "sqlite" else PostgresReader(self.connector)
         )
+        self.replicas: Replicas | None = None
+        if self.name == "postgresql" and (read_urls := self.connector.connections.read_urls):
+            self.replicas = Replicas(self._reader, map(_driver_url, read_urls), self.connector.connections)
+            self._reader = ReplicatedReader(self._reader, self.replicas)
         self._wakeups: Wakeups = (
             SqliteWakeups(str(self.url.database))
             if self.name == "sqlite"
@@ -62,11 +70,11 @@ class Database:
         """To be called after each commit of this process. With any, other processes are told, too."""
         self.forgotten: list[Wake] = []
         """To be called when another process changed what this one may have in memory, as attend() hears."""
-        each_max = self.connector.connections.each_max
+        each_max, replicas = self.connector.connections.each_max, len(self.connector.connections.read_urls)
         self.turnstiles = (
             Turnstiles.of_sqlite(SQLITE_READERS, each_max, waiting_max)
             if self.name == "sqlite"
-            else Turnstiles.of_postgresql(each_max, waiting_max)
+            else Turnstiles.of_postgresql(each_max, replicas, waiting_max)
         )
         self._writer = WriterLock(str(self.url.database)) if self.name == "sqlite" else None
 
@@ -77,6 +85,8 @@ class Database:
         """Close every connection."""
         await self._wakeups.close()
         await self.connector.close()
+        if self._checkpoints is not None:
+            await self._checkpoints.close()
         async with self._writer.checkpointing() if self._writer else nullcontext():
             await self._reader.close()
             await self.engine.dispose()
@@ -95,6 +105,10 @@ class Database:
         """
         result: T = await self._attempt(operation, args, kwargs, keep=True)
         turnstile.rank_as(None)  # whoever has written is told what came of it, however many wait
+        if self.replicas is not None and (written := await self.replicas.wrote()):
+            self._wakeups.tell_written(*written)
+        if self._checkpoints is not None:
+            self._checkpoints.due()
         if self.committed:
             for wake in self.committed:
                 wake()
@@ -145,7 +159,9 @@ class Database:
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """A session on one consistent snapshot, for a read that streams."""
         with engine_errors.told():
-            async with deadline.Observed(_NOT_READ), self.turnstiles.sessions, self.engine.connect() as connection:
+            replicas = self.replicas
+            connected = self.engine.connect() if replicas is None else replicas.connected(self.engine)
+            async with deadline.Observed(_NOT_READ), self.turnstiles.sessions, connected as connection:
                 if self.name == "postgresql":
                     await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
                 async with AsyncSession(connection) as session:
@@ -174,7 +190,7 @@ class Database:
 
     async def attend(self) -> NoReturn:
         """Have forgotten what another process changed, until cancelled. On PostgreSQL it holds a connection."""
-        await self._wakeups.attend(self._forget)
+        await self._wakeups.attend(self._forget, self.replicas)
 
     def _forget(self) -> None:
         for forget in self.forgotten:
@@ -219,7 +235,7 @@ def _create_engine(url: URL, connector: Connector) -> AsyncEngine:
     def configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself: begin() below does
         cursor = connection.cursor()
-        for pragma in SQLITE_PRAGMAS:
+        for pragma in (*SQLITE_PRAGMAS, WRITERS_PRAGMA):
             cursor.execute(pragma)
         cursor.execute(mathematics.KNOWN)
         for function in mathematics.missing(row[0] for row in cursor.fetchall()):

@@ -44,6 +44,13 @@ def left() -> float:
     return math.inf if at is None else at - asyncio.get_running_loop().time()
 
 
+def prolong(seconds: float) -> None:
+    """The deadline of this block is so much later: what has passed was not ours to hurry."""
+    at = _AT.get()
+    if at is not None:
+        _AT.set(at + seconds)
+
+
 def outliving(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
     """A task that goes on after the request that happens to start it: it knows nothing of it, nor of its deadline."""
     return asyncio.get_running_loop().create_task(work, context=Context())

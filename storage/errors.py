@@ -56,6 +56,8 @@ class ErrorCode(StrEnum):
     """So many lines were refused that none was written; the outcomes tell which and why."""
     GROUP_NOT_FOUND = "GROUP_NOT_FOUND"
     """There is no such change group."""
+    GROUP_PRUNED = "GROUP_PRUNED"
+    """What the change group did is not in the ledger any more, so that it cannot be taken back."""
     ALREADY_REVERSED = "ALREADY_REVERSED"
     """The change group was taken back before; it can be once."""
     INVALID_VALUE = "INVALID_VALUE"
@@ -96,6 +98,17 @@ class OverloadedError(StorageUnavailableError):
     def __init__(self, retry_after_s: int) -> None:
         super().__init__(f"Too many requests wait for the database. Try again in {retry_after_s} s.")
         self.retry_after_s = retry_after_s
+
+
+class SequencePrunedError(Exception):
+    """What came after the sequence that was asked for is not all in the ledger any more; after `last` it is."""
+
+    def __init__(self, last: int) -> None:
+        super().__init__(
+            f"The ledger was pruned up to sequence {last}: what came before is gone. Read everything anew, then follow"
+            f" from {last} on, or from where the feed was when you began to read."
+        )
+        self.last = last
 
 
 class StatementTooComplexError(Exception):

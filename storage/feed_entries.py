@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, Select, bindparam, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.json_rows import among, json_text
+from storage.openings import check_kept
 from storage.tables import CatalogChange, LedgerEntry, Product
 from storage.upsert import table_of
 
@@ -77,7 +78,11 @@ async def page(session: AsyncSession, after: int, up_to: int) -> Sequence[FeedEn
 
 
 async def stock_page(session: AsyncSession, wanted: Wanted, after: int, up_to: int) -> list[int]:
-    """The sequences of the first wanted changes of levels from after `after` up to `up_to`."""
+    """The sequences of the first wanted changes of levels from after `after` up to `up_to`.
+
+    Raises SequencePrunedError when some of them are not there any more.
+    """
+    await check_kept(session, after)
     values: dict[str, Any] = {"after": after, "up_to": up_to}
     found = _between(select(_entry.sequence), _entry.sequence)
     if wanted.products is not None:

@@ -56,8 +56,8 @@ class _Waiting:
 async def follow(hub: Hub, wanted: Wanted, after: int | None) -> AsyncGenerator[list[int], None]:
     """The sequences of the wanted changes, in order, each once: those after `after`, or those from now on.
 
-    Raises LaggedError when the follower does not take them as quickly as they come, StorageUnavailableError when the
-    database cannot be read now.
+    Raises LaggedError when the follower does not take them as quickly as they come, SequencePrunedError when some of
+    them are not there any more, StorageUnavailableError when the database cannot be read now.
     """
     database, last, waiting = hub.database, after, _Waiting(wanted)
     # Most of it is read before joining, so that little has to wait meanwhile

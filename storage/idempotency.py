@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
@@ -13,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from storage.changes import Applied, Arrival, ChangeGroup, Origin, Outcome, Refused
 from storage.errors import ErrorCode, InventoryError
 from storage.prepared import Prepared
+from storage.retention import remove_first
 from storage.tables import IdempotencyRecord
 from storage.upsert import insert_missing, table_of
 
@@ -47,11 +49,14 @@ async def take(session: AsyncSession, origin: Origin, key: str, asked: object) -
         raise InventoryError(ErrorCode.INVALID_IDEMPOTENCY_KEY, message, "idempotency_key")
     fingerprint = hashlib.sha256(repr(asked).encode(errors="backslashreplace")).hexdigest()
     claimed = {"caller": _caller(origin), "key": key, "fingerprint": fingerprint, "answer": ""}
-    if await insert_missing(
-        session, IdempotencyRecord, [claimed], key=("caller", "key"), shared={"created_at": datetime.now(UTC)}
-    ):
-        return None
-    [[claimed_for, answer]] = await _CLAIMED.rows(session, {"of_caller": _caller(origin), "of_key": key})
+    found: Sequence[Any] = ()
+    while not found:  # or it was forgotten in between
+        if await insert_missing(
+            session, IdempotencyRecord, [claimed], key=("caller", "key"), shared={"created_at": datetime.now(UTC)}
+        ):
+            return None
+        found = await _CLAIMED.rows(session, {"of_caller": _caller(origin), "of_key": key})
+    [[claimed_for, answer]] = found
     if claimed_for != fingerprint:
         raise InventoryError(
             ErrorCode.IDEMPOTENCY_KEY_REUSED,
@@ -71,6 +76,11 @@ async def record(session: AsyncSession, group: ChangeGroup, applied: Applied) ->
 async def keep(session: AsyncSession, origin: Origin, key: str, answer: str) -> None:
     """Keep the answer of a key that was taken."""
     await _KEEP.write(session, {"of_caller": _caller(origin), "of_key": key, "answer": answer})
+
+
+async def forget(session: AsyncSession, before: datetime) -> int:
+    """Delete a batch of the keys that were taken before this time, and say how many they were."""
+    return await remove_first(session, IdempotencyRecord, "created_at", before)
 
 
 def _caller(origin: Origin) -> str:

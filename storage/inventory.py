@@ -20,6 +20,7 @@ from storage.changes import (
     Transfer,
     storable,
 )
+from storage.errors import ErrorCode, InventoryError
 from storage.json_rows import json_text, rows_from
 from storage.lines import LevelKey, level_keys, lines_of, total_keys
 from storage.planning import Level, Plan, plan
@@ -37,7 +38,7 @@ async def apply(session: AsyncSession, group: ChangeGroup) -> Applied:
 
     The number of statements does not depend on the number of changes.
     Refuses with: GROUP_REJECTED (as GroupRejectedError, with the outcomes), ALREADY_REVERSED (as AlreadyReversedError),
-    IDEMPOTENCY_KEY_REUSED, INVALID_IDEMPOTENCY_KEY.
+    GROUP_PRUNED, IDEMPOTENCY_KEY_REUSED, INVALID_IDEMPOTENCY_KEY.
     """
     if earlier := await idempotency.claim(session, group):
         return earlier
@@ -62,7 +63,8 @@ async def apply(session: AsyncSession, group: ChangeGroup) -> Applied:
 async def _check_not_reversed(session: AsyncSession, group_id: int) -> None:
     """A group is taken back once: who would do it at the same time waits here."""
     groups = table_of(StockChangeGroup)
-    await session.execute(select(groups.c.id).where(groups.c.id == group_id).with_for_update())
+    if await session.scalar(select(groups.c.id).where(groups.c.id == group_id).with_for_update()) is None:
+        raise InventoryError(ErrorCode.GROUP_PRUNED, "This change group was pruned from the ledger.", "id")
     by = await session.scalar(select(groups.c.id).where(groups.c.reverses_id == group_id))
     if by is not None:
         raise AlreadyReversedError(by)

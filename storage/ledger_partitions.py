@@ -32,6 +32,10 @@ _LISTED: Final = text(f"""
 _IS_BEGUN: Final = text(
     f"SELECT EXISTS (SELECT FROM {_DEFAULT} WHERE created_at >= :start AND created_at < :end)"  # noqa: S608 (a constant)
 )
+_MONTHS_OF_ENTRIES: Final = {
+    "sqlite": text(f"SELECT DISTINCT substr(created_at, 1, 7) FROM {_TABLE}"),  # noqa: S608 (a constant)
+    "postgresql": text(f"SELECT DISTINCT to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM') FROM {_TABLE}"),  # noqa: S608 (as above)
+}
 
 
 class Month(NamedTuple):
@@ -85,6 +89,16 @@ async def make_ahead(session: AsyncSession) -> Sequence[Month]:
     if made:  # a partitioned table is analyzed by nobody else
         await session.execute(text(f"ANALYZE {_TABLE}"))
     return made
+
+
+async def make_for(session: AsyncSession, source: AsyncSession) -> None:
+    """Make the months of all entries of another database, which are to be written here. Nothing on SQLite."""
+    if session.get_bind().dialect.name == "sqlite":
+        return
+    found = (await source.execute(_MONTHS_OF_ENTRIES[source.get_bind().dialect.name])).scalars()
+    there = set(await months(session))
+    for month in sorted({Month(int(name[:4]), int(name[5:])) for name in found} - there):
+        await _make(session, month)
 
 
 async def _make(session: AsyncSession, month: Month) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete, update
+from sqlalchemy import CursorResult, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from storage.retention import remove_first
 from storage.tables import OauthNonce
 from storage.upsert import insert_missing, table_of
 
@@ -28,10 +29,9 @@ async def claim(session: AsyncSession, api_key_id: int, nonce: str, timestamp: i
     return cast("CursorResult[Any]", taken_over).rowcount == 1
 
 
-async def forget(session: AsyncSession, before: int) -> None:
-    """Delete the nonces of requests that were signed before this time: every now and then."""
-    nonces = table_of(OauthNonce)
-    await session.execute(delete(nonces).where(nonces.c.timestamp < before))
+async def forget(session: AsyncSession, before: int) -> int:
+    """Delete a batch of the nonces of requests that were signed before this time, and say how many they were."""
+    return await remove_first(session, OauthNonce, "timestamp", before)
 
 
 def _fingerprint(nonce: str) -> str:

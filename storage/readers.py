@@ -11,6 +11,7 @@ import asyncpg
 
 from storage import engine_errors, mathematics, sqlite_library
 from storage.connecting import Connector
+from storage.kept_connections import KeptConnections
 
 BUSY_TIMEOUT_MS: Final = 30_000
 SQLITE_READERS: Final = 4
@@ -105,11 +106,13 @@ class SqliteReader:
 
 
 class PostgresReader:
-    """asyncpg's own pool. Reads leave no session state behind, so connections are not reset between them."""
+    """asyncpg's own connections. Reads leave no session state behind, so these are not reset between them."""
 
-    def __init__(self, connector: Connector) -> None:
+    def __init__(self, connector: Connector, *, connections_max: int | None = None, tries: int = 2) -> None:
         self._connector = connector
-        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._connections_max = connections_max or connector.connections.each_max
+        self._tries = tries
+        self._connections: KeptConnections | None = None
         self._opening = asyncio.Lock()
         connector.unanswered.ended.append(self._expire)
 
@@ -122,44 +125,45 @@ class PostgresReader:
 
     async def _run(self, method: str, sql: str, values: Sequence[Any]) -> Any:
         """Once more when the connection was lost, which it may have been long before it was needed."""
-        pool = self._pool or await self._open()
+        connections = self._connections or await self._open()
+        # Without a session of its own a statement needs a transaction: it takes two steps, both in the same session
+        in_transaction = not self._connector.connections.has_sessions
         try:
-            return await self._once(pool, method, sql, values)
+            return await connections.run(method, sql, *values, in_transaction=in_transaction)
         except engine_errors.LOST as error:
-            if not engine_errors.is_lost(error):
+            if self._tries == 1 or not engine_errors.is_lost(error):
                 raise
             await self._expire()
-            return await self._once(pool, method, sql, values)
+            return await connections.run(method, sql, *values, in_transaction=in_transaction)
 
-    async def _once(self, pool: asyncpg.Pool[asyncpg.Record], method: str, sql: str, values: Sequence[Any]) -> Any:
-        async with pool.acquire() as connection:
-            run = getattr(connection, method)
-            if self._connector.connections.has_sessions:
-                return await run(sql, *values)
-            async with connection.transaction(readonly=True):  # a statement takes two steps: both in the same session
-                return await run(sql, *values)
-
-    async def _open(self) -> asyncpg.Pool[asyncpg.Record]:
+    async def _open(self) -> KeptConnections:
         async with self._opening:
-            if self._pool is None:
+            if self._connections is None:
                 connector = self._connector
-                self._pool = await asyncpg.create_pool(
+                pool = await asyncpg.create_pool(
                     min_size=0,
-                    max_size=connector.connections.each_max,
+                    max_size=self._connections_max,
                     connect=connector.connect,
                     reset=_keep_state,
                     **connector.options,
                 )
-            return self._pool
+                self._connections = KeptConnections(pool)
+            return self._connections
 
     async def _expire(self) -> None:
-        if self._pool is not None:
-            await self._pool.expire_connections()
+        if self._connections is not None:
+            await self._connections.expire()
+
+    def abandon(self) -> None:
+        """End every connection, and what runs on it; the next statement begins anew."""
+        connections, self._connections = self._connections, None
+        if connections is not None:
+            connections.terminate()
 
     async def close(self) -> None:
-        if self._pool is not None:
-            await self._pool.close()
-            self._pool = None
+        if self._connections is not None:
+            await self._connections.close()
+            self._connections = None
 
 
 async def _keep_state(_connection: Any) -> None:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import func, insert, or_, select
+from sqlalchemy import case, func, insert, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.catalog_lock import hold
 from storage.changes import Reason
 from storage.planning import Level
-from storage.tables import LedgerEntry, Location, Product, StockChangeGroup, StockLevel
+from storage.tables import LedgerEntry, LedgerOpening, Location, Product, StockChangeGroup, StockLevel
 from storage.upsert import insert_rows, table_of, upsert_rows
 
 _LEVEL_KEY: Final = ("product_id", "location_id")
@@ -45,17 +45,30 @@ class Drift:
 
 _level: Final = table_of(StockLevel)
 _entry: Final = table_of(LedgerEntry)
+_opening: Final = table_of(LedgerOpening)
+_moves: Final = union_all(
+    *(
+        select(moved.c.product_id, moved.c.location_id, moved.c.delta, moved.c.sequence)
+        for moved in (_entry, _opening)  # what was pruned is summed up there
+    )
+).subquery("moves")
 _sums: Final = (
     select(
-        _entry.c.product_id,
-        _entry.c.location_id,
-        func.sum(_entry.c.delta).label("total"),
-        func.max(_entry.c.sequence).label("last"),
+        _moves.c.product_id,
+        _moves.c.location_id,
+        func.sum(_moves.c.delta).label("total"),
+        func.max(_moves.c.sequence).label("last"),
     )
-    .group_by(_entry.c.product_id, _entry.c.location_id)
+    .group_by(_moves.c.product_id, _moves.c.location_id)
     .subquery("sums")
 )
 _of_sums: Final = (_level.c.product_id == _sums.c.product_id) & (_level.c.location_id == _sums.c.location_id)
+_opened: Final = (_opening.c.product_id == _sums.c.product_id) & (_opening.c.location_id == _sums.c.location_id)
+_last: Final = {
+    name: case((_entry.c.sequence.is_not(None), _entry.c[name]), else_=_opening.c[name]).label(f"last_{name}")
+    for name in Level._fields
+}
+"""The level as its last entry left it, or where all of them were pruned, its opening."""
 
 _UNEXPLAINED: Final = (
     select(
@@ -63,22 +76,24 @@ _UNEXPLAINED: Final = (
         _level.c.location_id,
         func.coalesce(_sums.c.total, 0),
         *(_level.c[name] for name in Level._fields),
-        *(_entry.c[name] for name in Level._fields),
+        *_last.values(),
     )
     .outerjoin_from(_level, _sums, _of_sums)
     .outerjoin(_entry, _entry.c.sequence == _sums.c.last)
+    .outerjoin(_opening, _opened)
     .where(
         or_(
             func.coalesce(_level.c.on_hand, 0) != func.coalesce(_sums.c.total, 0),
-            func.coalesce(_entry.c.version, 0) != _level.c.version,
-            _entry.c.on_hand.is_distinct_from(_level.c.on_hand) & _entry.c.version.is_not(None),
+            func.coalesce(_last["version"], 0) != _level.c.version,
+            _last["on_hand"].is_distinct_from(_level.c.on_hand) & _last["version"].is_not(None),
         )
     )
     .order_by(_level.c.product_id, _level.c.location_id)
 )
 _MISSING: Final = (
-    select(_sums.c.product_id, _sums.c.location_id, _sums.c.total, *(_entry.c[name] for name in Level._fields))
-    .join_from(_sums, _entry, _entry.c.sequence == _sums.c.last)
+    select(_sums.c.product_id, _sums.c.location_id, _sums.c.total, *_last.values())
+    .outerjoin_from(_sums, _entry, _entry.c.sequence == _sums.c.last)
+    .outerjoin(_opening, _opened)
     # who deleted a product or location deleted its levels with it; the ledger keeps their history
     .join(table_of(Product), table_of(Product).c.id == _sums.c.product_id)
     .join(table_of(Location), table_of(Location).c.id == _sums.c.location_id)
@@ -92,7 +107,7 @@ async def drifts(session: AsyncSession) -> list[Drift]:
     """Every level that its ledger does not explain: run on one snapshot, it finds none that is only in progress."""
     width = len(Level._fields)
     found = [
-        Drift(product_id, location_id, Level(*values[:width]), int(total), _last(values[width:]))
+        Drift(product_id, location_id, Level(*values[:width]), int(total), _last_of(values[width:]))
         for product_id, location_id, total, *values in await session.execute(_UNEXPLAINED)
     ]
     missing = [
@@ -102,7 +117,7 @@ async def drifts(session: AsyncSession) -> list[Drift]:
     return found + missing
 
 
-def _last(values: list[Any]) -> Level | None:
+def _last_of(values: list[Any]) -> Level | None:
     return None if values[-1] is None else Level(*values)  # a version is never NULL in an entry
 
 

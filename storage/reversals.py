@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage import inventory
+from storage import inventory, openings
 from storage.changes import AdjustQuantity, Applied, Change, ChangeGroup, ItemKey, LocationKey, Origin, Transfer
 from storage.errors import ErrorCode, InventoryError
 from storage.lines import LevelKey
@@ -32,7 +32,8 @@ async def reverse(
     """Write the counter-entries of a change group through the write path. Prices and flags stay as they are.
 
     The rules apply: where units were sold on meanwhile and back-orders are not allowed, nothing is taken back.
-    Refuses with: GROUP_NOT_FOUND, LOCATION_FORBIDDEN, NOTHING_TO_CHANGE, ALREADY_REVERSED, and as inventory.apply().
+    Refuses with: GROUP_NOT_FOUND, GROUP_PRUNED, LOCATION_FORBIDDEN, NOTHING_TO_CHANGE, ALREADY_REVERSED, and as
+    inventory.apply().
     """
     steps = await _steps_of(session, group_id)
     if origin.locations is not None and any(step.location_id not in origin.locations for step in steps):
@@ -46,11 +47,16 @@ async def reverse(
 
 
 async def _steps_of(session: AsyncSession, group_id: int) -> list[Step]:
-    groups, entry = table_of(StockChangeGroup), table_of(LedgerEntry).c
-    if await session.scalar(select(groups.c.id).where(groups.c.id == group_id)) is None:
-        raise InventoryError(ErrorCode.GROUP_NOT_FOUND, "There is no such change group.", "id")
+    groups, entry = table_of(StockChangeGroup).c, table_of(LedgerEntry).c
     columns = (entry[name] for name in Step._fields)
     found = await session.execute(select(*columns).where(entry.group_id == group_id).order_by(entry.sequence))
+    # asked after the entries were read: what is not pruned now was not pruned then
+    pruned = await session.scalar(select(openings.is_pruned_at(groups.created_at)).where(groups.id == group_id))
+    if pruned is None:
+        raise InventoryError(ErrorCode.GROUP_NOT_FOUND, "There is no such change group.", "id")
+    if pruned:
+        message = "This change group is too old: what it changed was pruned from the ledger."
+        raise InventoryError(ErrorCode.GROUP_PRUNED, message, "id")
     return [Step(*row) for row in found]
 
 

@@ -142,7 +142,8 @@ class Turnstiles(NamedTuple):
         return cls(*(Turnstile(places, waiting_max) for places in (readers, sessions, 1)))
 
     @classmethod
-    def of_postgresql(cls, connections_max: int, waiting_max: Mapping[Rank, int]) -> Turnstiles:
-        """Sessions that read and that write share a pool."""
-        sessions = Turnstile(connections_max, waiting_max)
-        return cls(Turnstile(connections_max, waiting_max), sessions, sessions)
+    def of_postgresql(cls, connections_max: int, replicas: int, waiting_max: Mapping[Rank, int]) -> Turnstiles:
+        """Sessions that read and that write share a pool, unless there are replicas to read from."""
+        writes = Turnstile(connections_max, waiting_max)
+        sessions = Turnstile(connections_max * replicas, waiting_max) if replicas else writes
+        return cls(Turnstile(connections_max * (1 + replicas), waiting_max), sessions, writes)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from storage.changes import Change, ChangeGroup, ItemKey, LocationKey, Origin, SetQuantity, Transfer, sku_key
-from storage.tables import Location, Product
+from storage.tables import LedgerOpening, Location, Product
 
 EPOCH = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
@@ -22,6 +22,13 @@ def a_product(id: int = 1, **values: Any) -> Product:  # noqa: A002 (the column'
     values = {"sku": f"SKU-{id}", "name": f"Product {id}", "created_at": EPOCH, "updated_at": EPOCH, **values}
     keys = {"sku_key": sku_key(values["sku"] or ""), "name_key": values["name"].casefold()}
     return Product(**{"id": id, **keys, **values})
+
+
+def an_opening(sequence: int, **values: Any) -> LedgerOpening:
+    """What pruning leaves of one entry with this sequence: 10 units of a product that is not there any more."""
+    state = {"on_hand": 10, "version": 1, "created_at": EPOCH}
+    defaults = {"product_id": 999, "location_id": 1, "entries": 1, "delta": 10, **state}
+    return LedgerOpening(**{"sequence": sequence, **defaults, **values})
 
 
 def a_change(item: int | str = 1, location: int | str | LocationKey = 1, **values: Any) -> Change:

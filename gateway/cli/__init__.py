@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from gateway.cli import catalog, database, inspection, keys, operations, serving
+from gateway.cli import catalog, database, inspection, keys, migrate_data, operations, serving
 from gateway.cli.failures import explain
 
 _HELP = """A GraphQL and REST gateway over multi-location inventory.
@@ -28,6 +28,7 @@ imports = typer.Typer(help="Bring in your own data.", no_args_is_help=True, rich
 
 app.command()(serving.serve)
 app.command()(database.migrate)
+app.command()(migrate_data.migrate_data)
 app.command()(catalog.seed)
 app.command()(database.reconcile)
 app.command()(inspection.schema)

@@ -18,7 +18,7 @@ def explain(error: Exception) -> Sequence[str] | None:
     from pydantic import ValidationError
     from pydantic_settings import SettingsError
 
-    from gateway.server.listening import CannotListenError
+    from gateway.server.listening import CannotServeError
     from gateway.server_secret import ServerSecretError
     from gateway.settings import UnknownSettingError
     from storage.catalog_document import CatalogError
@@ -35,7 +35,7 @@ def explain(error: Exception) -> Sequence[str] | None:
             return [f"{_variable(str(error).split(chr(34))[1])}: not valid JSON."]
         case CatalogError():
             return [str(problem) for problem in error.problems]
-        case StorageUnavailableError() | UnknownSettingError() | ServerSecretError() | CannotListenError():
+        case StorageUnavailableError() | UnknownSettingError() | ServerSecretError() | CannotServeError():
             return [str(error)]
     return None
 

@@ -18,12 +18,16 @@ from typing import Any, Final
 import structlog
 import uvicorn
 
+from gateway import request_log
+from gateway.server import uvicorn_log
+from gateway.server.connection import Config, HttpConnection, WebSocketConnection
 from gateway.settings import Settings
 
 _PING_S: Final = 15
 _LAST_RESORT_S: Final = 3.0
 """How long after the time to stop a process that still has not is ended."""
 _TICKS_PER_BEAT: Final = 10
+_TICKS_PER_LOOK: Final = 3
 log = structlog.get_logger("stockgate.server")
 
 
@@ -47,13 +51,17 @@ def serve(
     signals: Sequence[signal.Signals] = (signal.SIGTERM, signal.SIGINT),
 ) -> None:
     """Serve until one of the signals comes. Ends by SystemExit when the application does not start."""
-    config = uvicorn.Config(
+    request_log.configure(settings.log_level)
+    uvicorn_log.take_over()
+    config = Config(
         "gateway.app:create_app",
+        settings,
         factory=True,
         log_config=None,  # our own log: one line a request, see gateway/request_log.py
         access_log=False,
         server_header=False,
         proxy_headers=False,  # uvicorn would believe all of this machine: create_app asks STOCKGATE_TRUSTED_PROXIES
+        timeout_keep_alive=settings.keep_alive_seconds_max,
         ws_max_size=settings.body_bytes_max,
         ws_ping_interval=_PING_S,
         ws_per_message_deflate=False,  # events are small, and each connection would hold buffers for it
@@ -102,12 +110,21 @@ class Server(uvicorn.Server):
         """Ten times per second."""
         if counter % _TICKS_PER_BEAT == 0:
             self._hooks.beat()
+        if counter % _TICKS_PER_LOOK == 0:
+            self._observe()
         return await super().on_tick(counter)
+
+    def _observe(self) -> None:
+        """Look for connections that take too long."""
+        now = asyncio.get_running_loop().time()
+        for connection in tuple(self.server_state.connections):
+            if isinstance(connection, HttpConnection | WebSocketConnection):
+                connection.observe(now)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn's, within what is left of the time to stop."""
         left = min(self._stop_at - time.monotonic(), self._stop_seconds_max)
-        self.config.timeout_graceful_shutdown = max(1, math.floor(left))
+        self.config.timeout_graceful_shutdown = max(1, math.ceil(left))
         await super().shutdown(sockets)
 
     @contextlib.contextmanager

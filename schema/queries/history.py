@@ -46,5 +46,6 @@ class HistoryQueries:
         """The change feed: everything that changes, once and in order, to be followed from sequence to sequence.
 
         It never passes over a change that is still being written: it ends before that, and gives it the next time.
+        When what comes after the sequence was pruned from the ledger, the error SEQUENCE_PRUNED says so.
         """
         return Rows()

@@ -87,7 +87,7 @@ class Server:
 def server(factory: str, *, workers: int = 1, **environment: str) -> Iterator[Server]:
     """Serve an application factory from processes of its own until the block ends."""
     command = [sys.executable, "-m", "uvicorn", factory, "--factory", "--log-level", "warning", "--no-access-log"]
-    with _served([*command, "--workers", str(workers)], environment) as ours:
+    with served([*command, "--workers", str(workers)], environment) as ours:
         yield ours
 
 
@@ -97,12 +97,13 @@ def gateway(url: str, *, workers: int = 1, **settings: str) -> Iterator[Server]:
     command = [sys.executable, "-c", "from gateway.cli import main; main()", "serve", "--workers", str(workers)]
     named = {f"STOCKGATE_{name.upper()}": value for name, value in settings.items()}
     environment = {"STOCKGATE_DATABASE_URL": url, "STOCKGATE_LOG_LEVEL": "warning", **_UNSPENT, **named}
-    with _served(command, environment) as ours:
+    with served(command, environment) as ours:
         yield ours
 
 
 @contextlib.contextmanager
-def _served(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[Server]:
+def served(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[Server]:
+    """Run a command that serves on the `--port` it is given until the block ends."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

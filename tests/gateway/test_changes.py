@@ -6,11 +6,12 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage import inventory
 from storage.changes import AdjustQuantity
 from storage.database import Database
-from tests.builders import a_change, a_group
+from tests.builders import a_change, a_group, an_opening
 from tests.conftest import Keys
 
 
@@ -89,6 +90,19 @@ async def test_a_parameter_that_is_no_number_in_range_is_refused_by_its_name(
     assert response.status_code == 400
     assert response.json()["error"]["code"] == "BAD_USER_INPUT"
     assert word in response.json()["error"]["message"]
+
+
+async def test_what_was_pruned_is_gone(client: httpx.AsyncClient, catalogue: Database, issue_key: Keys) -> None:
+    async def prune(session: AsyncSession) -> None:
+        session.add(an_opening(7))
+
+    await catalogue.transact(prune)
+    key = await issue_key("read")
+    response = await get(client, key, after=6)
+    assert response.status_code == 410
+    assert response.json()["error"]["code"] == "SEQUENCE_PRUNED"
+    assert "from 7 on" in response.json()["error"]["message"]
+    assert (await get(client, key, after=7)).status_code == 200
 
 
 @pytest.mark.parametrize("key", [None, "sgk_nonsense"])

@@ -79,6 +79,7 @@ def test_help_says_what_each_command_does(stockgate: Stockgate) -> None:
         "operations",
         "serve",
         "migrate",
+        "migrate-data",
         "seed",
         "import",
         "key",
@@ -408,3 +409,25 @@ def test_an_operation_that_is_not_valid_is_not_listed(
     assert (done.code, done.out) == (1, "")
     assert told in done.err
     assert stockgate("operations", "list").out == ""
+
+
+async def test_the_data_moves_to_another_database_and_is_compared_with_it(
+    everywhere: Everywhere, database_url: str, tmp_path: Path
+) -> None:
+    await everywhere("import", "catalog", str(CATALOG))
+    asked = ("migrate-data", "--from", database_url, "--to", f"sqlite:///{tmp_path / 'moved.db'}")
+    moved = await everywhere(*asked)
+    assert moved.code == 0
+    assert re.fullmatch(r"1,\d{3} rows were moved, and are the same in both databases\.", moved.out.splitlines()[-1])
+    assert re.search(r"^product +(\d+) +\1  ([0-9a-f]{16})  \2  same$", moved.out, re.MULTILINE)
+    verified = await everywhere(*asked, "--verify-only")
+    assert (verified.code, "rows are the same in both databases." in verified.out) == (0, True)
+    again = await everywhere(*asked)
+    assert (again.code, "stockgate: The target is not empty: it has rows in " in again.err) == (1, True)
+
+    await everywhere("key", "create", "--name", "till")
+    verified = await everywhere(*asked, "--verify-only")
+    assert (verified.code, verified.err.splitlines()[-1]) == (
+        1, "stockgate: api_key: the first row that differs is at id 1."
+    )  # fmt: skip
+    assert re.search(r"^api_key +1 +0  .*DIFFERENT$", verified.out, re.MULTILINE)

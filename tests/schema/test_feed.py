@@ -7,12 +7,13 @@ from typing import Any
 
 import orjson
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import schema
 from schema.operations import Operation
 from storage import change_feed, inventory
-from tests.builders import a_change, a_group, a_location, a_product
+from tests.builders import a_change, a_group, a_location, a_product, an_opening
 from tests.schema.caller import Caller
 
 QUERY = """query($after: Int!, $first: Int) { changes(afterSequence: $after, first: $first) { nextSequence hasMore
@@ -80,6 +81,22 @@ def test_pages_join_to_the_whole_feed(fresh: Caller, first: int) -> None:
     assert walked == whole
     assert feed(fresh, after) == {"changes": [], "nextSequence": after, "hasMore": False}
     assert feed(fresh, 0, first=0) == {"changes": [], "nextSequence": 0, "hasMore": True}
+
+
+def test_who_comes_too_late_for_what_was_pruned_is_told_from_where_the_feed_goes_on(fresh: Caller) -> None:
+    write(fresh, a_change(1, 1), a_change(1, 2))
+    [first, second] = [change["sequence"] for change in feed(fresh)["changes"]]
+
+    async def prune(session: AsyncSession) -> None:
+        await session.execute(text("DELETE FROM ledger_entry WHERE sequence = :first"), {"first": first})
+        session.add(an_opening(first))
+
+    fresh.runner.run(fresh.database.transact(prune))
+    for asked in (QUERY, "query($after: Int!) { changes(afterSequence: $after) { nextSequence } }"):
+        error = fresh.refusal(asked, after=first - 1)
+        assert error.extensions == {"code": "SEQUENCE_PRUNED", "prunedUpTo": first}
+        assert f"from {first} on" in error.message
+    assert [change["sequence"] for change in feed(fresh, first)["changes"]] == [second]
 
 
 @pytest.mark.parametrize("new_caller", ["postgresql"], indirect=True)  # on SQLite writers follow one another

@@ -31,6 +31,7 @@ _NOT_ASKED_HERE: Final = (
     ErrorCode.INVALID_DISABLED,
     ErrorCode.GROUP_REJECTED,
     ErrorCode.GROUP_NOT_FOUND,
+    ErrorCode.GROUP_PRUNED,
     ErrorCode.ALREADY_REVERSED,
     ErrorCode.INVALID_VALUE,
     ErrorCode.NOT_UNIQUE,

@@ -33,6 +33,7 @@ class Rendered:
 _NOT_ASKED_HERE: Final = (
     ErrorCode.SAME_LOCATION,
     ErrorCode.GROUP_NOT_FOUND,
+    ErrorCode.GROUP_PRUNED,
     ErrorCode.ALREADY_REVERSED,
     ErrorCode.INVALID_VALUE,
     ErrorCode.NOT_UNIQUE,

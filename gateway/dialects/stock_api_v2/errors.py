@@ -30,6 +30,7 @@ _NOT_ASKED_HERE: Final = (
     ErrorCode.INVALID_DISABLED,
     ErrorCode.GROUP_REJECTED,
     ErrorCode.GROUP_NOT_FOUND,
+    ErrorCode.GROUP_PRUNED,
     ErrorCode.ALREADY_REVERSED,
     ErrorCode.NOT_UNIQUE,
     ErrorCode.LOCATION_IS_DEFAULT,

@@ -38,6 +38,7 @@ _NOT_ASKED_HERE: Final = (
     ErrorCode.NOTHING_TO_CHANGE,
     ErrorCode.GROUP_REJECTED,
     ErrorCode.GROUP_NOT_FOUND,
+    ErrorCode.GROUP_PRUNED,
     ErrorCode.ALREADY_REVERSED,
     ErrorCode.LOCATION_IS_DEFAULT,
     ErrorCode.STOCK_LEFT,

@@ -20,8 +20,8 @@ from storage import consumer_pairs, nonces, turnstile
 from storage.database import Database
 from storage.turnstile import Rank
 
-_REMEMBERED_S: Final = oauth.WINDOW_S + 60  # a little longer than needed: clocks of several hosts are not one
-_FORGET_EVERY_S: Final = 60
+REMEMBERED_S: Final = oauth.WINDOW_S + 60
+"""How long a nonce is. A little longer than needed: clocks of several hosts are not one."""
 log = structlog.get_logger("stockgate.wc_v3")
 
 
@@ -40,7 +40,6 @@ class Signatures:
         self._authenticator = authenticator
         self._server_secret = server_secret
         self._clock = clock
-        self._forgotten_at = 0.0
 
     async def signer(self, request: Signed, request_id: str) -> Principal:
         """Who signed the request. Raises OAuthError."""
@@ -65,10 +64,7 @@ class Signatures:
         return consumer.principal
 
     async def _claim(self, session: AsyncSession, consumer: Consumer, request: Signed, now: float) -> bool:
-        oldest = int(now) - _REMEMBERED_S
-        if now >= self._forgotten_at + _FORGET_EVERY_S:
-            self._forgotten_at = now
-            await nonces.forget(session, oldest)
+        oldest = int(now) - REMEMBERED_S
         key_id = consumer.principal.credential.id
         return await nonces.claim(session, key_id, request.nonce, request.timestamp, forgotten=oldest)
 

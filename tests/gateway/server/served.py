@@ -28,6 +28,11 @@ class Served:
         self._log = log
 
     @property
+    def address(self) -> str:
+        """Host and port."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
     def log(self) -> list[dict[str, Any]]:
         """What it has logged since it was started."""
         return [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
@@ -51,17 +56,16 @@ class Served:
         """A connection."""
         return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S)
 
-    def ask(self, request: bytes, *, more: bool = False) -> bytes:
-        """Everything that comes back for it until the server closes; `more`: this side has not said all."""
+    def ask(self, *pieces: bytes) -> bytes:
+        """Everything that comes back for it until the server closes."""
         with self.connect() as connection:
-            connection.sendall(request)
-            if not more:
-                connection.shutdown(socket.SHUT_WR)
+            for piece in pieces:
+                connection.sendall(piece)
             return everything(connection)
 
     def status(self, path: str = "/healthz") -> int:
         """The status of a GET on a connection of its own."""
-        answer = self.ask(f"GET {path} HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\n".encode(), more=True)
+        answer = self.ask(f"GET {path} HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\n".encode())
         return int(answer.split(b" ", 2)[1])
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
@@ -98,6 +102,11 @@ def everything(connection: socket.socket) -> bytes:
         while chunk := connection.recv(65536):
             received += chunk
     return received
+
+
+def statuses(received: bytes) -> list[int]:
+    """Of the answers in it."""
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", received)]
 
 
 def settled(condition: Callable[[], Any], within_s: float = PATIENCE_S) -> float:

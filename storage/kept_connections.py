@@ -1,0 +1,72 @@
+"""Connections of an asyncpg pool that are kept between statements.
+
+The pool starts a task and sets a timer whenever one is given back, which costs more than a short statement does. So one
+is given back only when something went wrong, when somebody waits for it, or when the pool is to look at it again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import asyncpg
+
+
+class KeptConnections:
+    """Those of one pool: at most as many as it has."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._pool = pool
+        self._idle: list[Any] = []
+        self._waiting = 0
+        self._expired = 0
+
+    async def run(self, method: str, *arguments: Any, in_transaction: bool) -> Any:
+        """Call a method of a connection; in a transaction of its own if that is what it takes."""
+        connection, expired = await self._take(), self._expired
+        try:
+            if in_transaction:
+                async with connection.transaction(readonly=True):
+                    result = await getattr(connection, method)(*arguments)
+            else:
+                result = await getattr(connection, method)(*arguments)
+        except BaseException:
+            await self._pool.release(connection)  # which waits until what was cancelled has ended
+            raise
+        if self._waiting or expired != self._expired:
+            await self._pool.release(connection)
+        else:
+            self._idle.append(connection)
+        return result
+
+    async def _take(self) -> Any:
+        """The last one used, whose server process has its memory at hand."""
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+            await self._pool.release(connection)
+        self._waiting += 1
+        try:
+            return await self._pool.acquire()
+        finally:
+            self._waiting -= 1
+
+    async def expire(self) -> None:
+        """Use none of those that there are for another statement."""
+        self._expired += 1
+        await self._pool.expire_connections()
+        await self._give_back()
+
+    def terminate(self) -> None:
+        """End them all at once, and what runs on them."""
+        self._idle.clear()
+        self._pool.terminate()
+
+    async def close(self) -> None:
+        """Close them all, and the pool."""
+        await self._give_back()
+        await self._pool.close()
+
+    async def _give_back(self) -> None:
+        while self._idle:
+            await self._pool.release(self._idle.pop())
