@@ -16,6 +16,7 @@ from gateway import settings as settings_module
 from gateway.authentication import Authenticator
 from gateway.background import Background, chores
 from gateway.budgets import Budgets
+from gateway.consistency import Consistency
 from gateway.cors import Cors
 from gateway.dialects import DIALECTS, WORDPRESS_PREFIXES
 from gateway.dialects.dialect import mounts
@@ -24,6 +25,7 @@ from gateway.dialects.wordpress import Addressing
 from gateway.graphql.admission import Admission
 from gateway.graphql.open_streams import OpenStreams
 from gateway.graphql.persisted import PersistedOperations
+from gateway.graphql.short_way import ShortWay
 from gateway.openapi import serving
 from gateway.request_log import RequestLog
 from gateway.server_secret import ServerSecret
@@ -52,8 +54,10 @@ def create_app(settings: Settings | None = None) -> Starlette:
         ],
         middleware=[
             Middleware(RequestLog),
-            Middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies),
+            *([Middleware(Consistency)] if settings.read_database_urls else []),
+            *_behind_proxies(settings),
             Middleware(Addressing, prefixes=WORDPRESS_PREFIXES),
+            Middleware(ShortWay),
         ],
         lifespan=_lifespan,
     )
@@ -80,6 +84,13 @@ def create_app(settings: Settings | None = None) -> Starlette:
         persisted.forget,
     ]
     return app
+
+
+def _behind_proxies(settings: Settings) -> list[Middleware]:
+    """What believes proxies, where there are any: it parses the address of every client."""
+    if not settings.trusted_proxies:
+        return []
+    return [Middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)]
 
 
 @contextlib.asynccontextmanager
