@@ -38,7 +38,7 @@ from storage.columns import Id, Timestamp
 from storage.database import Database
 from storage.ledger_partitions import Month
 from storage.planning import Level
-from storage.retention import BATCH, BusyError, alone, restful
+from storage.retention import BATCH, BusyError, alone, restful, unhurried
 from storage.tables import LedgerEntry, LedgerOpening, StockChangeGroup
 from storage.upsert import table_of
 
@@ -72,6 +72,7 @@ def before_months(months: int, now: datetime | None = None) -> datetime:
 
 async def survey(session: AsyncSession, before: datetime) -> Old:
     """What a pruning would remove."""
+    await unhurried(session)
     entry, old = _entry.c, _entry.c.created_at < before
     levels = select(entry.product_id, entry.location_id).where(old).distinct().subquery()
     found = select(
