@@ -62,6 +62,11 @@ class KeptConnections:
         self._idle.clear()
         self._pool.terminate()
 
+    async def close(self) -> None:
+        """Close them all, and the pool."""
+        await self._give_back()
+        await self._pool.close()
+
     async def _give_back(self) -> None:
         while self._idle:
             await self._pool.release(self._idle.pop())

@@ -33,6 +33,10 @@ _AT_WORK: Final = (
     "SELECT concat_ws(' ', inet_server_addr(), inet_server_port()), ARRAY("
     "SELECT pid FROM pg_stat_activity WHERE pid = ANY($1::int[]) AND coalesce(state, '') NOT LIKE 'idle%')"
 )
+_END: Final = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE pid = ANY($1::int[]) AND usename = current_user AND state LIKE 'idle%'"
+)
 _SENT_AT, _RECEIVED_AT, _INFO_LENGTH = 44, 52, 56  # of struct tcp_info: milliseconds since data went out, and came in
 log = structlog.get_logger("stockgate.storage")
 
@@ -98,6 +102,9 @@ class Unanswered:
             log.warning("ended connections on which the database had answered in vain", count=len(in_vain))
             for told in self.ended:
                 await told()
+            # The server does not know: it would keep the locks of what was begun there
+            async with asyncio.timeout(_ASK_S_MAX):
+                await self._ask(_END, [asked[connection].pid for connection in in_vain])
 
     def _waiting(self) -> set[Any]:
         """The connections that have been waiting for a second."""
