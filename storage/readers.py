@@ -159,7 +159,7 @@ class PostgresReader:
                     reset=_keep_state,
                     **connector.options,
                 )
-                self._connections = KeptConnections(pool)
+                self._connections = KeptConnections(pool, connector.unanswered.asked)
             return self._connections
 
     async def _expire(self) -> None:
