@@ -25,6 +25,7 @@ from gateway.dialects.wordpress import Addressing
 from gateway.graphql.admission import Admission
 from gateway.graphql.open_streams import OpenStreams
 from gateway.graphql.persisted import PersistedOperations
+from gateway.graphql.short_way import ShortWay
 from gateway.openapi import serving
 from gateway.request_log import RequestLog
 from gateway.server_secret import ServerSecret
@@ -54,8 +55,9 @@ def create_app(settings: Settings | None = None) -> Starlette:
         middleware=[
             Middleware(RequestLog),
             *([Middleware(Consistency)] if settings.read_database_urls else []),
-            Middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies),
+            *_behind_proxies(settings),
             Middleware(Addressing, prefixes=WORDPRESS_PREFIXES),
+            Middleware(ShortWay),
         ],
         lifespan=_lifespan,
     )
@@ -82,6 +84,13 @@ def create_app(settings: Settings | None = None) -> Starlette:
         persisted.forget,
     ]
     return app
+
+
+def _behind_proxies(settings: Settings) -> list[Middleware]:
+    """What believes proxies, where there are any: it parses the address of every client."""
+    if not settings.trusted_proxies:
+        return []
+    return [Middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)]
 
 
 @contextlib.asynccontextmanager

@@ -9,7 +9,6 @@ from typing import Any
 
 import orjson
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -48,6 +47,15 @@ def request_id_of(scope: Scope) -> str:
     return request_id
 
 
+def _given(scope: Scope) -> str:
+    """The first id that the client sent, if it is well-formed."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            text: str = value.decode("latin-1")
+            return text if _WELL_FORMED.fullmatch(text) else ""
+    return ""
+
+
 class RequestLog:
     """ASGI middleware: takes `X-Request-Id` when it is well-formed, else makes one; gives it back; logs one line."""
 
@@ -58,8 +66,7 @@ class RequestLog:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if _WELL_FORMED.fullmatch(given) else secrets.token_hex(16)
+        request_id = _given(scope) or secrets.token_hex(16)
         scope["stockgate.request_id"] = request_id
         path, started, status = scope["path"], time.perf_counter(), 500
 
@@ -67,7 +74,7 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(raw=message["headers"])["X-Request-Id"] = request_id
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
             await send(message)
 
         try:

@@ -214,7 +214,13 @@ def _create_engine(url: URL, connector: Connector) -> AsyncEngine:
     if url.drivername.startswith("postgresql"):
         return postgres_engine.create(url, connector)
     engine = create_async_engine(
-        url, module=sqlite_driver.DRIVER, pool_size=connections_max, max_overflow=0, hide_parameters=True
+        url,
+        module=sqlite_driver.DRIVER,
+        pool_size=connections_max,
+        max_overflow=0,
+        pool_reset_on_return=None,  # whoever begins a transaction here ends it
+        hide_parameters=True,
+        connect_args={"cached_statements": 512},
     )
 
     @event.listens_for(engine.sync_engine, "connect")

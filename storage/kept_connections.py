@@ -63,15 +63,15 @@ class KeptConnections:
         await self._pool.expire_connections()
         await self._give_back()
 
-    async def close(self) -> None:
-        """Close them all, and the pool."""
-        await self._give_back()
-        await self._pool.close()
-
     def terminate(self) -> None:
         """End them all, and what runs on them."""
         self._idle.clear()
         self._pool.terminate()
+
+    async def close(self) -> None:
+        """Close them all, and the pool."""
+        await self._give_back()
+        await self._pool.close()
 
     async def _give_back(self) -> None:
         while self._idle:

@@ -74,6 +74,7 @@ class SqliteTransaction(_Transaction):
         super().__init__(session, connection, observers)
         self._driver: aiosqlite.Connection = _driver_of(connection)
         self._info = connection.info
+        self._is_open = False
 
     async def fetch(self, sql: str, values: Sequence[Any]) -> Sequence[Any]:
         self._observe(sql)
@@ -87,7 +88,12 @@ class SqliteTransaction(_Transaction):
 
     async def _begin(self) -> None:
         await self._wait_until_deadline()
-        await sqlite_driver.run(self._driver, "BEGIN IMMEDIATE", ())
+        self._is_open = True
+        try:
+            await sqlite_driver.run(self._driver, "BEGIN IMMEDIATE", ())
+        except BaseException:
+            await self._rollback()  # who is cancelled may have begun all the same
+            raise
 
     async def _wait_until_deadline(self) -> None:
         """Nothing interrupts a connection that waits for another process's lock: it must not wait longer than we do."""
@@ -100,10 +106,13 @@ class SqliteTransaction(_Transaction):
     async def _commit(self) -> None:
         if self._driver.in_transaction:
             await sqlite_driver.run(self._driver, "COMMIT", ())
+        self._is_open = False
 
     async def _rollback(self) -> None:
-        if self._driver.in_transaction:
-            await sqlite_driver.run(self._driver, "ROLLBACK", ())
+        """Behind whatever the driver's thread is still at, and without effect if that has ended the transaction."""
+        if self._is_open:
+            self._is_open = False
+            await self._driver.rollback()
 
 
 class PostgresTransaction(_Transaction):

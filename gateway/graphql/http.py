@@ -32,6 +32,7 @@ from schema import operations
 from storage import deadline, freshness
 from storage.errors import DeadlineExceededError, StorageUnavailableError
 
+PATH: Final = "/graphql"
 _ALLOW: Final = {"Allow": "GET, HEAD, POST, OPTIONS"}
 _VARY: Final = "Accept, Authorization, X-API-Key, Origin"
 
@@ -187,7 +188,7 @@ def _cors(request: Request) -> Cors:
 
 
 ROUTES = [
-    Route("/graphql", graphql, methods=["GET", "HEAD", "POST"]),
-    Route("/graphql", _options, methods=["OPTIONS"]),
-    Route("/graphql", _other_method, methods=["PUT", "PATCH", "DELETE"]),
+    Route(PATH, graphql, methods=["GET", "HEAD", "POST"]),
+    Route(PATH, _options, methods=["OPTIONS"]),
+    Route(PATH, _other_method, methods=["PUT", "PATCH", "DELETE"]),
 ]

@@ -352,3 +352,19 @@ async def test_the_schema_and_suggestions_are_for_development_and_for_admins(ser
             suggests = settings.get("mode") == "development" or token == admin
             assert message.startswith("Cannot query field 'skuu' on type 'Product'.")
             assert ("Did you mean 'sku'?" in message) is suggests
+
+
+async def test_an_answer_does_not_depend_on_the_way_it_took(app: Any, key: str) -> None:
+    """Below a root path POST is routed; without one it is not."""
+    headers = {"X-API-Key": key, "X-Request-Id": "till-7.42"}
+    answers = []
+    for root_path in ("", "/shop"):
+        transport = httpx.ASGITransport(app=app, root_path=root_path)
+        async with httpx.AsyncClient(transport=transport, base_url="http://shop.test") as client:
+            for body in ({"query": QUERY}, {"query": "{"}, []):
+                answer = await client.post(f"{root_path}/graphql", json=body, headers=headers)
+                assert answer.headers.get_list("x-request-id") == ["till-7.42"]
+                answers.append((root_path, answer.status_code, answer.json()))
+            assert (await client.post(f"{root_path}/graphql/", json={"query": QUERY})).status_code in {307, 404}
+    assert [answer[1:] for answer in answers if not answer[0]] == [answer[1:] for answer in answers if answer[0]]
+    assert answers[0][2]["data"]["product"]["sku"] == "SKU-1"

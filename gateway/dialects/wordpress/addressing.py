@@ -26,6 +26,7 @@ class Addressing:
     def __init__(self, app: ASGIApp, prefixes: Sequence[str] = ()) -> None:
         self.app = app
         self._starts = tuple(f"{prefix}/" for prefix in (_ROOT, *prefixes))
+        self._may_start = (_ROOT, "/index.php", *prefixes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.app(self._addressed(scope) if scope["type"] == "http" else scope, receive, send)
@@ -33,6 +34,8 @@ class Addressing:
     def _addressed(self, scope: Scope) -> Scope:
         root_path = scope.get("root_path", "")
         asked = scope["query_string"]
+        if not asked and not root_path and not scope["path"].startswith(self._may_start):
+            return scope  # at once, for what is none of them
         query = dict(parse_qsl(asked.decode("latin-1"), keep_blank_values=True)) if asked else {}
         path = _pretty(scope["path"].removeprefix(root_path), query)
         if not f"{path}/".startswith(self._starts):
