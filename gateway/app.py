@@ -16,6 +16,7 @@ from gateway import settings as settings_module
 from gateway.authentication import Authenticator
 from gateway.background import Background, chores
 from gateway.budgets import Budgets
+from gateway.consistency import Consistency
 from gateway.cors import Cors
 from gateway.dialects import DIALECTS, WORDPRESS_PREFIXES
 from gateway.dialects.dialect import mounts
@@ -53,6 +54,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         ],
         middleware=[
             Middleware(RequestLog),
+            *([Middleware(Consistency)] if settings.read_database_urls else []),
             *_behind_proxies(settings),
             Middleware(Addressing, prefixes=WORDPRESS_PREFIXES),
             Middleware(ShortWay),

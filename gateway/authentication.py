@@ -14,7 +14,7 @@ from starlette.authentication import AuthCredentials, BaseUser
 from starlette.requests import HTTPConnection
 
 from gateway.remembered import Remembered
-from storage import access, consumer_pairs
+from storage import access, consumer_pairs, freshness
 from storage.access import Credential, Scope, Visibility
 from storage.changes import Origin
 from storage.consumer_pairs import ConsumerPair
@@ -100,7 +100,10 @@ class Authenticator:
 
     async def webhook_secret(self, secret: str) -> Principal | None:
         """The principal of a webhook secret; None when it is unknown or revoked."""
-        return await self._principal(secret, access.WEBHOOK_SECRET_PREFIX, access.verify_webhook_secret)
+        principal = await self._principal(secret, access.WEBHOOK_SECRET_PREFIX, access.verify_webhook_secret)
+        if principal is not None:
+            freshness.of_caller(-principal.credential.id)  # secrets are numbered apart
+        return principal
 
     async def consumer(self, consumer_key: str) -> Consumer | None:
         """Whose consumer key this is; None when it is unknown, revoked or expired.
@@ -143,7 +146,8 @@ class Authenticator:
         self._consumers.clear()
 
     def note_use(self, principal: Principal) -> None:
-        """Remember that an API key was used now."""
+        """Remember that an API key was used now, and that this is its request."""
+        freshness.of_caller(principal.credential.id)
         self._used[principal.credential.id] = datetime.now(UTC)
 
     async def record_use(self) -> None:

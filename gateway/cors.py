@@ -13,6 +13,7 @@ from typing import Final
 
 from starlette.responses import Response
 
+from gateway import consistency
 from gateway.authentication import Principal
 from storage import access
 from storage.database import Database
@@ -29,8 +30,8 @@ class Shared:
 
 GRAPHQL: Final = Shared(
     "GET, HEAD, POST, OPTIONS",
-    "Content-Type, Accept, Authorization, X-API-Key, X-Request-Id, If-None-Match",
-    "ETag, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, X-Request-Id",
+    f"Content-Type, Accept, Authorization, X-API-Key, X-Request-Id, If-None-Match, {consistency.HEADER}",
+    f"ETag, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, X-Request-Id, {consistency.HEADER}",
 )
 _AGE_S_MAX: Final = "600"
 

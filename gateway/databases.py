@@ -16,6 +16,8 @@ def serving(settings: Settings) -> Database:
         statement_seconds_max=settings.database_statement_seconds_max or settings.request_seconds_max,
         lock_seconds_max=settings.database_lock_seconds_max,
         idle_in_transaction_seconds_max=settings.database_idle_in_transaction_seconds_max,
+        read_urls=tuple(url.get_secret_value() for url in settings.read_database_urls),
+        lag_seconds_max=settings.read_lag_seconds_max,
     )
     return Database(settings.database_url.get_secret_value(), connections)
 

@@ -58,6 +58,12 @@ class Settings(BaseSettings):
     database_direct_url: SecretStr = Field(
         SecretStr(""), description="PostgreSQL without its pooler, over which other gateways' news are heard at once."
     )
+    read_database_urls: list[SecretStr] = Field(
+        default_factory=list, description='PostgreSQL replicas that may answer reads, as JSON: ["postgresql://…"].'
+    )
+    read_lag_seconds_max: float = Field(
+        5.0, gt=0, le=3600, description="How far behind a replica may be and still answer reads."
+    )
     mode: Literal["production", "development"] = Field(
         "production", description="Development shows the schema and suggests names to everybody, not only to admins."
     )

@@ -19,6 +19,7 @@ from storage import conditions as sql
 from storage.changes import gtin14, is_storable, sku_key
 from storage.columns import NO_SKU, Id, Key
 from storage.json_rows import among, json_text
+from storage.seldom import seldom
 
 Given = Mapping[str, Any]
 Makes = Mapping[str, Callable[[Any, Any], Condition | None]]
@@ -29,6 +30,12 @@ def meeting(row: Any, given: Given, makes: Makes) -> list[Condition]:
     """The conditions of those keys of a filter that were given."""
     made = (make(row, given[key]) for key, make in makes.items() if given.get(key) is not None)
     return [condition for condition in made if condition is not None]
+
+
+def quantity_within(quantity: Any, bounds: Given) -> Condition | None:
+    """An IntRange of units, in which nothing is that was never counted; None when it has no end."""
+    condition = within(sql.counted(quantity), bounds)
+    return condition if condition is None or bounds.get("gte") else and_(sql.is_counted(quantity), condition)
 
 
 def within(value: Any, bounds: Given) -> Condition | None:
@@ -42,9 +49,8 @@ def within(value: Any, bounds: Given) -> Condition | None:
 
 
 def after(column: Any, time: Slot) -> Condition:
-    """Later than a time."""
-    condition: Condition = column > time.bind(type_=column.type)
-    return condition
+    """Later than a time: mostly that of the last look."""
+    return seldom(column > time.bind(type_=column.type))
 
 
 def before(column: Any, time: Slot) -> Condition:

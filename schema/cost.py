@@ -47,6 +47,8 @@ _INTROSPECTION: Final = 100
 _REMEMBERED_MAX: Final = 1000
 _Path = tuple[str, Any] | None
 """Response keys, the first one and the rest of them."""
+_Sizing = tuple[str, bool]
+"""A variable, and whether it is its length that counts, not the number that it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class Costs:
     operation: OperationDefinitionNode
     fragments: Mapping[str, FragmentDefinitionNode]
     introspects: bool = False
-    _sized_by: tuple[str, ...] = ()
+    _sized_by: tuple[_Sizing, ...] = ()
     _known: dict[tuple[int | None, ...], Cost] = field(default_factory=dict)
 
     @classmethod
@@ -96,7 +98,7 @@ class Costs:
 
     def at(self, variables: Mapping[str, Any]) -> Cost:
         """The cost with these variables, as they were sent."""
-        sizes = tuple([_size(variables.get(name)) for name in self._sized_by])
+        sizes = tuple([_size(variables.get(name), of_list) for name, of_list in self._sized_by])
         known = self._known.get(sizes)
         if known is None:
             if len(self._known) >= _REMEMBERED_MAX:
@@ -105,10 +107,10 @@ class Costs:
         return known
 
 
-def _size(value: Any) -> int | None:
+def _size(value: Any, of_list: bool) -> int | None:  # noqa: FBT001 (as it is remembered)
     """The size that a variable's value gives: the number that it is, or the length of its longest list."""
-    if type(value) is int:
-        return value
+    if not of_list:
+        return value if type(value) is int else None
     if isinstance(value, list):
         return len(value)
     if isinstance(value, dict):
@@ -119,8 +121,8 @@ def _size(value: Any) -> int | None:
 class _Walk:
     """One walk over an operation with given sizes: what a fragment costs is remembered."""
 
-    def __init__(self, costs: Costs, sizes: Mapping[str, int | None]) -> None:
-        self.sized_by: dict[str, None] = {}
+    def __init__(self, costs: Costs, sizes: Mapping[_Sizing, int | None]) -> None:
+        self.sized_by: dict[_Sizing, None] = {}
         self.introspects = False
         self._schema, self._operation, self._fragments = costs.schema, costs.operation, costs.fragments
         self._sizes = sizes
@@ -205,12 +207,12 @@ class _Walk:
 
     def _number(self, value: ValueNode) -> int | None:
         if isinstance(value, VariableNode):
-            return self._variable(value.name.value)
+            return self._variable(value.name.value, of_list=False)
         return int(value.value) if isinstance(value, IntValueNode) else None
 
     def _length(self, value: ValueNode) -> int:
         if isinstance(value, VariableNode):
-            length = self._variable(value.name.value)
+            length = self._variable(value.name.value, of_list=True)
             return 1 if length is None else length
         if isinstance(value, ListValueNode):
             return len(value.values)
@@ -218,15 +220,15 @@ class _Walk:
             return max((self._length(member.value) for member in value.fields), default=1)
         return 0 if isinstance(value, NullValueNode) else 1
 
-    def _variable(self, name: str) -> int | None:
-        self.sized_by[name] = None
-        size = self._sizes.get(name)
+    def _variable(self, name: str, *, of_list: bool) -> int | None:
+        self.sized_by[name, of_list] = None
+        size = self._sizes.get((name, of_list))
         if size is not None:
             return size
         default = self._defaults.get(name)
-        if isinstance(default, IntValueNode):
-            return int(default.value)
-        return len(default.values) if isinstance(default, ListValueNode) else None
+        if of_list:
+            return len(default.values) if isinstance(default, ListValueNode) else None
+        return int(default.value) if isinstance(default, IntValueNode) else None
 
 
 def _leaf(name: str, definition: GraphQLField) -> int:

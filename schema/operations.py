@@ -54,6 +54,7 @@ from schema.rows import HangsOn
 from schema.selection import Binding, Selector, Slot, structure_of
 from schema.sight import Sight
 from schema.sources import SOURCE, Relation
+from storage import freshness
 from storage.access import Scope
 from storage.errors import DeadlineExceededError, StatementTooComplexError, StorageUnavailableError
 from storage.json_rows import json_text
@@ -247,7 +248,8 @@ class Operations:
             return ExecutionResult(None, variables)
         context.operation, context.variables, context.now = operation, variables, context.clock()
         if operation.is_query:
-            answer = await self._read_short(operation, context, variables)
+            with freshness.may_lag():
+                answer = await self._read_short(operation, context, variables)
             if answer is not None:
                 return answer
         name = operation.node.name.value if operation.node.name else None

@@ -32,6 +32,7 @@ from sqlalchemy import (
 )
 
 from storage.changes import Backorders
+from storage.conditions import counted, is_counted
 from storage.tables import Location, Product, StockLevel
 from storage.upsert import table_of
 
@@ -239,7 +240,7 @@ def _may_be_low(level: Any) -> tuple[Condition, ...]:
     at_open = select(location.c.id).where(
         location.c.id == level.location_id, location.c.active, location.c.archived_at.is_(None)
     )
-    may_be = available(level) <= _highest_threshold()
+    may_be = and_(is_counted(available(level)), counted(available(level)) <= _highest_threshold())
     return may_be, not_(level.disabled), at_open.correlate_except(location).exists()
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import Boolean, ColumnElement, bindparam, insert, literal_column
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.ext.compiler import compiles
 
+from storage import freshness
 from storage.changes import ID_MAX
 from storage.columns import Id, Timestamp
 from storage.database import Database
@@ -105,6 +106,10 @@ _STATE: Final = {
 }
 
 
+# What is committed shows on a replica when it is replayed; the primary's locks are not there
+_REPLAYED: Final = text("SELECT pg_last_wal_replay_lsn()::text")
+
+
 async def _state(session: AsyncSession) -> tuple[int, str]:
     """The counter, and the keys that writers hold."""
     counted, held = (await session.execute(_STATE[session.get_bind().dialect.name])).one()
@@ -119,7 +124,10 @@ async def horizon(session: AsyncSession) -> int:
 
 async def complete_up_to(database: Database) -> int:
     """The horizon for a statement that runs later. On SQLite every snapshot is complete, and nothing is asked."""
-    return ID_MAX if database.name == "sqlite" else await database.read(horizon)
+    if database.name == "sqlite":
+        return ID_MAX
+    freshness.insist()  # a replica may not have all that lies before it
+    return await database.read(horizon)
 
 
 async def version(session: AsyncSession) -> str:
@@ -127,6 +135,9 @@ async def version(session: AsyncSession) -> str:
 
     To be read before the data that it stands for: what it says is then older than they are, never newer.
     """
+    reading = freshness.reading()
+    if reading is not None and reading.replica is not None:
+        return str((await session.execute(_REPLAYED)).scalar())
     counted, held = await _state(session)
     return "-".join(map(str, [counted, *_numbers(held)]))
 

@@ -12,6 +12,8 @@ from typing import Final, Literal, NamedTuple
 from storage.errors import ErrorCode, InventoryError
 
 QUANTITY_MAX: Final = 1_000_000_000
+UNCOUNTED: Final = -4 * QUANTITY_MAX
+"""Stands for no quantity where one is needed to sort by: less than is ever available."""
 PRICE_MAX: Final = Decimal("99999999.9999")
 ID_MAX: Final = 2**63 - 1
 

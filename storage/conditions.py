@@ -22,7 +22,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from storage.changes import QUANTITY_MAX
+from storage.changes import UNCOUNTED
 from storage.columns import NO_SKU
 from storage.json_rows import among, member, members_of, rows_of
 from storage.tables import CatalogChange, LedgerEntry, LedgerOpening, Location, Product, StockChangeGroup, StockLevel
@@ -32,7 +32,6 @@ _ESCAPE = "\\"
 _LEVEL_KEYS = {"product_id": BigInteger(), "location_id": BigInteger()}
 _TRASH: Final = literal_column("'trash'", Text())
 _LAST = "\U0010ffff"
-_UNCOUNTED = -4 * QUANTITY_MAX  # less than is ever available
 _OF_STOCK: Final = (table_of(LedgerEntry).c, table_of(LedgerOpening).c)
 """Where the ledger says which levels changed: in its entries, and in the last of those that were pruned."""
 Condition = ColumnElement[bool]
@@ -138,11 +137,23 @@ def locations_changed_since(location_id: Any, sequence: Since) -> Condition:
 
 def levels_changed_since(level: Any, sequence: Since) -> Condition:
     """Levels that changed after a sequence of the feed."""
-    return tuple_(level.product_id, level.location_id).in_(
-        union_all(
-            *(select(stock.product_id, stock.location_id).where(stock.sequence > sequence()) for stock in _OF_STOCK)
-        )
-    )
+    # SQLite looks pairs up by an index if they are those of a plain select, but not of a union
+    changed = union_all(
+        *(select(stock.product_id, stock.location_id).where(stock.sequence > sequence()) for stock in _OF_STOCK)
+    ).subquery("changed_levels")
+    return tuple_(level.product_id, level.location_id).in_(select(changed.c.product_id, changed.c.location_id))
+
+
+def of_group(row: Any, group_id: Callable[[], BindParameter[int]]) -> Condition:
+    """Ledger entries of a group. They lie together: PostgreSQL, which thinks that they are all over the ledger, would
+    look for them from its end on."""
+    entry = table_of(LedgerEntry).alias("of_group")
+    sequence = entry.c.sequence + literal_column("0", BigInteger())  # nor may it look for the ends so
+    ends = [
+        select(end(sequence)).where(entry.c.group_id == group_id()).correlate_except(entry).scalar_subquery()
+        for end in (func.min, func.max)
+    ]
+    return and_(row.group_id == group_id(), row.sequence >= ends[0], row.sequence <= ends[1])
 
 
 def of_groups_where(group_id: Any, *conditions: Condition) -> Condition:
@@ -164,7 +175,12 @@ def changed_where(group_id: Any, sees: Sees) -> Condition:
 
 def counted(quantity: Any) -> ColumnElement[int]:
     """A quantity to sort by: one that was never counted comes before all others."""
-    return func.coalesce(quantity, literal_column(str(_UNCOUNTED)), type_=BigInteger())
+    return func.coalesce(quantity, literal_column(str(UNCOUNTED)), type_=BigInteger())
+
+
+def is_counted(quantity: Any) -> Condition:
+    """Whether there is a quantity, for conditions on counted(): they have an index."""
+    return counted(quantity) > literal_column(str(UNCOUNTED), BigInteger())
 
 
 def on_hand_at(level: Any, time: Any) -> ColumnElement[int | None]:

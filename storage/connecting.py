@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import asyncpg
@@ -30,8 +30,12 @@ class Connections:
     """How long what was sent may stay without a sign from the other host."""
     pooler: Literal["none", "transaction"] = "none"
     """What stands between: `transaction` gives each transaction another session, as PgBouncer does."""
-    direct_url: str = ""
+    direct_url: str = field(default="", repr=False)
     """The database without its pooler, for what needs a session of its own."""
+    read_urls: tuple[str, ...] = field(default=(), repr=False)
+    """Replicas that may answer reads."""
+    lag_seconds_max: float = 5.0
+    """How far behind such a replica may be."""
 
     @property
     def has_sessions(self) -> bool:
@@ -119,7 +123,7 @@ def _class_of(connections: Connections) -> type[asyncpg.Connection[asyncpg.Recor
     """A class of connections whose transactions begin with the settings that a session would have."""
     local = "".join(f" SET LOCAL {name} = '{value}';" for name, value in connections.session_settings().items())
 
-    class Pooled(asyncpg.Connection[asyncpg.Record]):
+    class Pooled(asyncpg.Connection):
         __slots__ = ()
 
         async def execute(self, query: str, *args: Any, **options: Any) -> str:

@@ -19,6 +19,7 @@ from storage.connecting import Connections, Connector
 from storage.errors import StorageUnavailableError
 from storage.listening import Listener
 from storage.readers import SQLITE_PRAGMAS, PostgresReader, Reader, SqliteReader
+from storage.replicas import Replicas, ReplicatedReader
 from storage.transactions import TRANSACTIONS, Observer
 from storage.wakeups import PostgresWakeups, SqliteWakeups, Wake, Wakeups
 from storage.writer_lock import WriterLock
@@ -48,6 +49,10 @@ class Database:
         self._reader: Reader = (
             SqliteReader(str(self.url.database)) if self.name == "sqlite" else PostgresReader(self.connector)
         )
+        self.replicas: Replicas | None = None
+        if self.name == "postgresql" and (read_urls := self.connector.connections.read_urls):
+            self.replicas = Replicas(self._reader, map(_driver_url, read_urls), self.connector.connections)
+            self._reader = ReplicatedReader(self._reader, self.replicas)
         self._wakeups: Wakeups = (
             SqliteWakeups(str(self.url.database))
             if self.name == "sqlite"
@@ -87,6 +92,8 @@ class Database:
         Raises StorageUnavailableError when nothing can be written now, DeadlineExceededError when it took too long.
         """
         result: T = await self._attempt(operation, args, kwargs, keep=True)
+        if self.replicas is not None and (written := await self.replicas.wrote()):
+            self._wakeups.tell_written(*written)
         if self._checkpoints is not None:
             self._checkpoints.due()
         if self.committed:
@@ -138,7 +145,9 @@ class Database:
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """A session on one consistent snapshot, for a read that streams."""
         with engine_errors.told():
-            async with deadline.Observed(_NOT_READ), self.engine.connect() as connection:
+            replicas = self.replicas
+            connected = self.engine.connect() if replicas is None else replicas.connected(self.engine)
+            async with deadline.Observed(_NOT_READ), connected as connection:
                 if self.name == "postgresql":
                     await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
                 async with AsyncSession(connection) as session:
@@ -167,7 +176,7 @@ class Database:
 
     async def attend(self) -> NoReturn:
         """Have forgotten what another process changed, until cancelled. On PostgreSQL it holds a connection."""
-        await self._wakeups.attend(self._forget)
+        await self._wakeups.attend(self._forget, self.replicas)
 
     def _forget(self) -> None:
         for forget in self.forgotten:

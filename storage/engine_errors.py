@@ -78,6 +78,11 @@ def is_lock_timeout(error: Exception) -> bool:
     return _state(error) == _LOCK_NOT_AVAILABLE
 
 
+def is_given_up(error: BaseException) -> bool:
+    """Whether the database gave the statement up because it took too long."""
+    return _state(error) == _QUERY_CANCELED
+
+
 @contextmanager
 def told() -> Iterator[None]:
     """Raises what the engine's error means, of storage/errors.py; a bug stays what it is."""
@@ -89,11 +94,11 @@ def told() -> Iterator[None]:
         message = str(getattr(error, "orig", None) or error).partition("\n")[0] or _SILENT
         if _state(error) == _LOCK_NOT_AVAILABLE:
             raise StorageUnavailableError(_HELD) from error
-        if _state(error) == _QUERY_CANCELED:
+        if is_given_up(error):
             raise DeadlineExceededError("The database gave the statement up: it took longer than one may.") from error
         if _is_too_complex(error):
             raise StatementTooComplexError(message) from error
-        if _is_unavailable(error):
+        if is_unavailable(error):
             raise StorageUnavailableError(f"The database is not available now: {message}") from error
         raise
 
@@ -104,7 +109,7 @@ def _is_too_complex(error: BaseException) -> bool:
     return (_state(error) or "").startswith(_TOO_COMPLEX_CLASS)
 
 
-def _is_unavailable(error: BaseException) -> bool:
+def is_unavailable(error: BaseException) -> bool:
     """Nothing wrong with the statement: the file, the server or the way there is."""
     if _is_of_sqlite(error):
         return _SQLITE_UNAVAILABLE.search(str(error)) is not None

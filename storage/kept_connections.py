@@ -57,6 +57,11 @@ class KeptConnections:
         await self._pool.expire_connections()
         await self._give_back()
 
+    def terminate(self) -> None:
+        """End them all, and what runs on them."""
+        self._idle.clear()
+        self._pool.terminate()
+
     async def close(self) -> None:
         """Close them all, and the pool."""
         await self._give_back()

@@ -210,12 +210,11 @@ class _Search:
             yield self.row.c.created_at >= literal(created.start, Timestamp())
         if created.end is not None:
             yield self.row.c.created_at < literal(created.end, Timestamp())
-        if modified.start is not None or modified.end is not None:
-            self.is_costly = True
         if modified.start is not None:
+            self.is_costly = True
             yield product_conditions.changed_from(self.row.c, modified.start)
-        if modified.end is not None:
-            yield not_(product_conditions.changed_from(self.row.c, modified.end))
+        if modified.end is not None:  # product by product: what changed since may be nearly all there is
+            yield self._derived(product_conditions.modified_at) < literal(modified.end, Timestamp())
 
     def _stocked(self) -> Iterator[Condition]:
         row, wanted = self.row.c, self.wanted

@@ -120,8 +120,10 @@ class SqliteReader:
 class PostgresReader:
     """asyncpg's own connections. Reads leave no session state behind, so these are not reset between them."""
 
-    def __init__(self, connector: Connector) -> None:
+    def __init__(self, connector: Connector, *, connections_max: int | None = None, tries: int = 2) -> None:
         self._connector = connector
+        self._connections_max = connections_max or connector.connections.each_max
+        self._tries = tries
         self._connections: KeptConnections | None = None
         self._opening = asyncio.Lock()
         connector.unanswered.ended.append(self._expire)
@@ -141,7 +143,7 @@ class PostgresReader:
         try:
             return await connections.run(method, sql, *values, in_transaction=in_transaction)
         except engine_errors.LOST as error:
-            if not engine_errors.is_lost(error):
+            if self._tries == 1 or not engine_errors.is_lost(error):
                 raise
             await self._expire()
             return await connections.run(method, sql, *values, in_transaction=in_transaction)
@@ -152,7 +154,7 @@ class PostgresReader:
                 connector = self._connector
                 pool = await asyncpg.create_pool(
                     min_size=0,
-                    max_size=connector.connections.each_max,
+                    max_size=self._connections_max,
                     connect=connector.connect,
                     reset=_keep_state,
                     **connector.options,
@@ -163,6 +165,12 @@ class PostgresReader:
     async def _expire(self) -> None:
         if self._connections is not None:
             await self._connections.expire()
+
+    def abandon(self) -> None:
+        """End every connection, and what runs on it; the next statement begins anew."""
+        connections, self._connections = self._connections, None
+        if connections is not None:
+            connections.terminate()
 
     async def close(self) -> None:
         if self._connections is not None:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, Text, false, text
 from sqlmodel import Field, SQLModel
 
+from storage.changes import UNCOUNTED
 from storage.columns import Document, Id, Key, Price, Timestamp
 
 SQLModel.metadata.naming_convention = {
@@ -48,6 +49,11 @@ def _unique_when_kept(column: str, given: str) -> Index:
     """What is in the trash does not keep others from having its SKU or GTIN."""
     where = text(f"{given} AND status <> 'trash'")
     return Index(f"uq_product_{column}", column, unique=True, sqlite_where=where, postgresql_where=where)
+
+
+def _by_quantity(name: str, quantity: str) -> Index:
+    """In the order of a quantity: what was never counted comes first."""
+    return Index(name, text(f"coalesce({quantity}, {UNCOUNTED})"), "product_id", "location_id")
 
 
 class Location(SQLModel, table=True):
@@ -171,8 +177,9 @@ class StockLevel(SQLModel, table=True):
     __table_args__ = (
         Index("ix_stock_level_location_id_product_id", "location_id", "product_id"),
         Index("ix_stock_level_updated_at", "updated_at", "product_id", "location_id"),
-        # finds what is low on stock: storage.availability
-        Index("ix_stock_level_available", text("(on_hand - reserved - safety_stock)")),
+        # they sort as storage.conditions.counted() does; the first one finds what is low on stock, too
+        _by_quantity("ix_stock_level_available", "(on_hand - reserved - safety_stock)"),
+        _by_quantity("ix_stock_level_on_hand", "on_hand"),
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, NoReturn, Protocol
 
 import aiosqlite
@@ -21,10 +21,23 @@ Wake = Callable[[], None]
 _CHANNEL: Final = "stockgate_changes"
 # A commit of its own, which need not be durable: NOTIFY inside the writers' transactions would make them queue
 _NOTIFY: Final = f"SELECT pg_notify('{_CHANNEL}', $1) FROM set_config('synchronous_commit', 'off', true)"  # noqa: S608 (a constant)
+_WRITTEN: Final = "stockgate_written"
+_WRITTEN_MAX: Final = 150  # of at most 41 characters each, in a notice of less than 8,000
+_NOTIFY_WRITTEN: Final = _NOTIFY.replace(_CHANNEL, _WRITTEN)
 _NOTIFY_EVERY_S: Final = 0.02
 _POLL_S: Final = 0.2
 _RETRY_S: Final = 5.0
 log = structlog.get_logger("stockgate.storage")
+
+
+class Written(Protocol):
+    """Who wants to know what callers have written."""
+
+    def note(self, callers: Iterable[int], position: int) -> None:
+        """These callers have written up to there."""
+
+    def note_all(self) -> None:
+        """Anybody may have written something that was not told."""
 
 
 class Wakeups(Protocol):
@@ -33,8 +46,14 @@ class Wakeups(Protocol):
     async def watch(self, wake: Wake) -> NoReturn:
         """Call `wake` whenever another process committed, until cancelled. Holds one connection."""
 
-    async def attend(self, forget: Wake) -> NoReturn:
-        """Call `forget` when another process changed what this one may have in memory, until cancelled."""
+    async def attend(self, forget: Wake, replicas: Written | None) -> NoReturn:
+        """Call `forget` when another process changed what this one may have in memory, until cancelled.
+
+        `replicas` note what callers have written by way of other processes.
+        """
+
+    def tell_written(self, caller: int, position: int) -> None:
+        """Tell the other processes, soon, that a caller has written up to there."""
 
     def announce(self) -> None:
         """Tell the other processes of a commit, soon. Not from within a transaction."""
@@ -70,9 +89,12 @@ class SqliteWakeups:
                 wake()
             await asyncio.sleep(_POLL_S)
 
-    async def attend(self, _forget: Wake) -> NoReturn:
+    async def attend(self, _forget: Wake, _replicas: Written | None) -> NoReturn:
         await asyncio.Event().wait()
         raise AssertionError("unreachable: nobody tells, what is in memory is looked up again in a moment")
+
+    def tell_written(self, _caller: int, _position: int) -> None:
+        return
 
     def announce(self) -> None:
         return
@@ -89,6 +111,7 @@ class PostgresWakeups:
         self._notify = notify
         self._name = secrets.token_hex(8)
         self._due = asyncio.Event()
+        self._written: dict[int, int] = {}
         self._announcing: asyncio.Task[None] | None = None
 
     async def watch(self, wake: Wake) -> NoReturn:
@@ -98,8 +121,26 @@ class PostgresWakeups:
 
         await self._listener.hear(_CHANNEL, heard)
 
-    async def attend(self, forget: Wake) -> NoReturn:
-        await self._listener.hear(forgetting.CHANNEL, lambda _: forget())
+    async def attend(self, forget: Wake, replicas: Written | None) -> NoReturn:
+        if replicas is None:
+            await self._listener.hear(forgetting.CHANNEL, lambda _: forget())
+
+        def heard(told: str | None) -> None:
+            if told is None:
+                replicas.note_all()
+            elif not told.startswith(self._name):
+                for entry in told.split()[1:]:
+                    caller, _, position = entry.partition(":")
+                    replicas.note([int(caller)], int(position))
+
+        async with asyncio.TaskGroup() as hearing:
+            hearing.create_task(self._listener.hear(forgetting.CHANNEL, lambda _: forget()))
+            hearing.create_task(self._listener.hear(_WRITTEN, heard))
+        raise AssertionError("unreachable: both hear until they are cancelled")
+
+    def tell_written(self, caller: int, position: int) -> None:
+        self._written[caller] = position
+        self.announce()
 
     def announce(self) -> None:
         self._due.set()
@@ -111,9 +152,16 @@ class PostgresWakeups:
             self._due.clear()
             try:
                 await self._notify(_NOTIFY, [self._name])
+                await self._announce_written()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 log.warning("telling other processes of a commit failed", error=str(error))
             await asyncio.sleep(_NOTIFY_EVERY_S)
+
+    async def _announce_written(self) -> None:
+        written, self._written = list(self._written.items()), {}
+        for first in range(0, len(written), _WRITTEN_MAX):
+            told = [f"{caller}:{position}" for caller, position in written[first : first + _WRITTEN_MAX]]
+            await self._notify(_NOTIFY_WRITTEN, [" ".join([self._name, *told])])
 
     async def close(self) -> None:
         await self._listener.close()

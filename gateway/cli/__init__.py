@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from gateway.cli import catalog, database, inspection, keys, migrate_data, operations, serving
+from gateway.cli import catalog, database, inspection, keys, ledger, migrate_data, operations, serving
 from gateway.cli.failures import explain
 
 _HELP = """A GraphQL and REST gateway over multi-location inventory.
@@ -24,6 +24,7 @@ webhook_secret = typer.Typer(
 listed = typer.Typer(
     help="GraphQL operations that may run where only listed ones may.", no_args_is_help=True, rich_markup_mode=None
 )
+entries = typer.Typer(help="The ledger: archive and prune what is old.", no_args_is_help=True, rich_markup_mode=None)
 imports = typer.Typer(help="Bring in your own data.", no_args_is_help=True, rich_markup_mode=None)
 
 app.command()(serving.serve)
@@ -33,6 +34,9 @@ app.command()(catalog.seed)
 app.command()(database.reconcile)
 app.command()(inspection.schema)
 app.command()(inspection.settings)
+app.add_typer(entries, name="ledger")
+entries.command("archive")(ledger.archive)
+entries.command("prune")(ledger.prune)
 app.add_typer(imports, name="import")
 imports.command("catalog")(catalog.import_catalog)
 app.add_typer(key, name="key")

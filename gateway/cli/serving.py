@@ -22,7 +22,7 @@ def serve(
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Port, 0 for any that is free; STOCKGATE_PORT without it.")
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that serve.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that serve; one that dies is replaced.")] = 1,
     *,
     demo: Annotated[
         bool,
@@ -34,8 +34,10 @@ def serve(
     """Serve GraphQL and the REST dialects over HTTP.
 
     An SQLite database is created and migrated first; PostgreSQL needs `stockgate migrate`, once per upgrade. With
-    --demo, which is in development mode, a key and two examples to copy are printed when it is ready. Ctrl-C or SIGTERM
-    stops it, after the requests in progress.
+    --demo, which is in development mode, a key and two examples to copy are printed when it is ready.
+
+    Ctrl-C or SIGTERM stops it, after the requests in progress, which have STOCKGATE_STOP_SECONDS_MAX; a second Ctrl-C
+    at once. Of several workers those that die or hang are replaced, and all go when this process does, however it ends.
     """
     from gateway import settings
     from gateway.server import listening, open_files

@@ -5,6 +5,7 @@ Is the key for the page that sends it, can it pay for the request, and by when i
 
 from __future__ import annotations
 
+import contextlib
 from typing import Final
 
 from starlette.exceptions import HTTPException
@@ -14,7 +15,7 @@ from gateway.authentication import Principal
 from gateway.budgets import Budgets, Purse
 from gateway.cors import Cors
 from gateway.settings import Settings
-from storage import deadline
+from storage import deadline, freshness
 
 _PURSE: Final = "stockgate.purse"
 HIDDEN: Final = (
@@ -37,7 +38,8 @@ class Admission:
             if settings.rest_request_cost:
                 budgets: Budgets = scope["app"].state.budgets
                 scope[_PURSE] = await budgets.charge(principal, settings.rest_request_cost)
-        with deadline.within(settings.request_seconds_max):
+        reads = freshness.may_lag() if scope["method"] in {"GET", "HEAD"} else contextlib.nullcontext()
+        with deadline.within(settings.request_seconds_max), reads:
             await self.app(scope, receive, send)
 
 

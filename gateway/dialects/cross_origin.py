@@ -7,14 +7,17 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.consistency import HEADER
 from gateway.cors import Cors, Shared
 from gateway.dialects import extra_headers
 from gateway.dialects.admission import principal_of
 
 REST: Final = Shared(
     "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
-    ", ".join(["Content-Type", "Accept", "Authorization", "X-API-Key", "If-None-Match", *extra_headers.REQUEST]),
-    ", ".join([*extra_headers.ANSWER, "Allow", "Link", "Location"]),
+    ", ".join(
+        ["Content-Type", "Accept", "Authorization", "X-API-Key", "If-None-Match", *extra_headers.REQUEST, HEADER]
+    ),
+    ", ".join([*extra_headers.ANSWER, "Allow", "Link", "Location", HEADER]),
 )
 
 

@@ -29,7 +29,7 @@ from gateway.graphql.requests import Asked
 from gateway.graphql.running import Caller, answers
 from gateway.request_log import request_id_of
 from schema import operations
-from storage import deadline
+from storage import deadline, freshness
 from storage.errors import DeadlineExceededError, StorageUnavailableError
 
 PATH: Final = "/graphql"
@@ -105,7 +105,8 @@ async def _answer(request: Request, principal: Principal) -> Response:
         suggests = admission.suggests(principal)
         return responses.of_result(request, ExecutionResult(None, list(admitted)), media_type, suggests=suggests)
     if not is_post:
-        return await _from_cache(request, principal, asked, admitted, media_type)
+        with freshness.may_lag():  # the answer's version and its data, alike
+            return await _from_cache(request, principal, asked, admitted, media_type)
     return await _run(request, principal, asked, admitted, media_type)
 
 

@@ -70,6 +70,7 @@ class HttpConnection(HttpToolsProtocol):
         self._since = self._observed_at = self.loop.time()
         self._messages = self._head_bytes = self._body_bytes = self._chunks = self._framing_bytes = 0
         self._refused: RefusedRequestError | None = None
+        self._running: RequestResponseCycle | None = None
         self._is_one_too_many = False
         self._outgoing = Outgoing()
 
@@ -204,7 +205,23 @@ class HttpConnection(HttpToolsProtocol):
         if rest:
             self._parse(rest)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Whoever is at work hears of it. uvicorn tells the last request only, which may wait in the pipeline."""
+        self._disconnect()
+        super().connection_lost(exc)
+
+    def _disconnect(self) -> None:
+        self.pipeline.clear()
+        for cycle in (self._running, self.cycle):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
+
     # What is answered
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     @property
     def _is_answering(self) -> bool:
@@ -307,6 +324,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def _cut(self, why: str) -> None:
         log.info("cut", client=self.client and self.client[0], why=why)
+        self._disconnect()
         self.transport.abort()
 
 

@@ -18,6 +18,8 @@ from typing import Any, Final
 import structlog
 import uvicorn
 
+from gateway import request_log
+from gateway.server import uvicorn_log
 from gateway.server.connection import Config, HttpConnection, WebSocketConnection
 from gateway.settings import Settings
 
@@ -49,6 +51,8 @@ def serve(
     signals: Sequence[signal.Signals] = (signal.SIGTERM, signal.SIGINT),
 ) -> None:
     """Serve until one of the signals comes. Ends by SystemExit when the application does not start."""
+    request_log.configure(settings.log_level)
+    uvicorn_log.take_over()
     config = Config(
         "gateway.app:create_app",
         settings,
@@ -120,7 +124,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn's, within what is left of the time to stop."""
         left = min(self._stop_at - time.monotonic(), self._stop_seconds_max)
-        self.config.timeout_graceful_shutdown = max(1, math.floor(left))
+        self.config.timeout_graceful_shutdown = max(1, math.ceil(left))
         await super().shutdown(sockets)
 
     @contextlib.contextmanager

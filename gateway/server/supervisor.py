@@ -14,6 +14,7 @@ import multiprocessing
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import wait
@@ -197,4 +198,10 @@ class Supervisor:
 
 
 def _context() -> ForkContext | SpawnContext:
-    return multiprocessing.get_context("fork") if sys.platform == "linux" else multiprocessing.get_context("spawn")
+    """How workers are made. A fork has one thread, so this process must have no other: they could hold locks."""
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread():
+            thread.join(_TICK_S)  # of the database that was checked, on its way out
+    if sys.platform == "linux" and threading.active_count() == 1:
+        return multiprocessing.get_context("fork")
+    return multiprocessing.get_context("spawn")

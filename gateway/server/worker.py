@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from multiprocessing.context import ForkContext, SpawnContext
 from typing import Final
 
-from gateway import request_log
 from gateway.server import serving
 from gateway.server.lifeline import Held, Holding
 from gateway.settings import Settings
@@ -99,7 +98,6 @@ def run(
         )  # Ctrl-C and a closed terminal reach the supervisor, too, and it tells its workers
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
     faulthandler.enable()  # of SIGABRT, too: where it hung
-    request_log.configure(settings.log_level)
     held = Held(line)
     held.hold(listening, patience_s=settings.stop_seconds_max + _ORPHAN_S)
     hooks = serving.Hooks(started=held.ready, beat=held.beat)

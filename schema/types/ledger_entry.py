@@ -77,7 +77,7 @@ _MAKES: Makes = {
     "skus": lambda entry, skus: has_sku(entry.product_id, skus),
     "product_ids": lambda entry, ids: has_id(entry.product_id, "Product", ids),
     "locations": lambda entry, keys: at(entry.location_id, keys),
-    "group_id": lambda entry, group: entry.group_id == group.bind(database_id("StockChangeGroup")),
+    "group_id": lambda entry, group: sql.of_group(entry, lambda: group.bind(database_id("StockChangeGroup"))),
     "created_after": lambda entry, time: after(entry.created_at, time),
     "created_before": lambda entry, time: before(entry.created_at, time),
     "sequence": lambda entry, bounds: within(entry.sequence, bounds),

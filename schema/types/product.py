@@ -20,9 +20,9 @@ from schema.conditions import (
     meeting,
     name_or_sku_begins,
     name_or_sku_contains,
+    quantity_within,
     since,
     sku_among,
-    within,
 )
 from schema.ids import node_id
 from schema.inputs import LocationKeyInput
@@ -159,8 +159,8 @@ _MAKES: Makes = {
     "updated_after": lambda product, time: after(product.updated_at, time),
 }
 _MAKES_OF_LEVEL: Makes = {
-    "on_hand": lambda level, bounds: within(level.on_hand, bounds),
-    "available": lambda level, bounds: within(availability.available(level), bounds),
+    "on_hand": lambda level, bounds: quantity_within(level.on_hand, bounds),
+    "available": lambda level, bounds: quantity_within(availability.available(level), bounds),
 }
 
 

@@ -20,8 +20,8 @@ from schema.conditions import (
     meeting,
     name_or_sku_begins,
     name_or_sku_contains,
+    quantity_within,
     since,
-    within,
 )
 from schema.connections import page
 from schema.ids import node_id
@@ -111,8 +111,8 @@ _MAKES: Makes = {
     "skus": lambda level, skus: has_sku(level.product_id, skus),
     "product_ids": lambda level, ids: has_id(level.product_id, "Product", ids),
     "locations": lambda level, keys: at(level.location_id, keys),
-    "on_hand": lambda level, bounds: within(level.on_hand, bounds),
-    "available": lambda level, bounds: within(availability.available(level), bounds),
+    "on_hand": lambda level, bounds: quantity_within(level.on_hand, bounds),
+    "available": lambda level, bounds: quantity_within(availability.available(level), bounds),
     "availability": lambda level, wanted: availability.level_is(level, availability.Status(wanted.value)),
     "below_threshold": lambda level, low: (
         availability.level_is_low(level) if low else not_(availability.level_is_low(level))

@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -86,10 +86,30 @@ def test_help_says_what_each_command_does(stockgate: Stockgate) -> None:
         "webhook-secret",
         "schema",
         "reconcile",
+        "ledger",
         "settings",
     ):
         assert re.search(rf"^  {command} +[A-Z]", told, re.MULTILINE), command
     assert "either all of it is imported" in " ".join(stockgate("import", "catalog", "--help").out.split())
+
+
+async def test_the_ledger_is_archived_and_pruned_by_those_who_say_so(everywhere: Everywhere, tmp_path: Path) -> None:
+    await everywhere("seed", "--products", "3", "--locations", "2")  # dated 1 January 2026
+    for refused, word in (
+        ((), "either --before or --keep-months"),
+        (("--before", "2026-02-01", "--keep-months", "3"), "either --before or --keep-months"),
+        (("--before", f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"), "a day ago"),
+        (("--before", "2026-02-01"), "nobody is here to ask. Say --yes."),
+    ):
+        done = await everywhere("ledger", "prune", *refused)
+        assert (done.code, word in done.err) == (1, True), done
+    told = (await everywhere("ledger", "prune", "--before", "2026-02-01", "--dry-run")).out
+    assert told.startswith("6 entries of 6 stock levels by 1 requests, from 2026-01-01 to before 2026-02-01, go out")
+    file = str(tmp_path / "january.jsonl.gz")
+    done = await everywhere("ledger", "archive", file, "--before", "2026-02-01", "--prune", "--yes")
+    assert f"Written and checked: {file}.\nPruned." in done.out
+    assert (await everywhere("ledger", "prune", "--keep-months", "1")).out.startswith("0 entries from before")
+    assert (await everywhere("reconcile")).out == "The ledger explains every stock level.\n"
 
 
 async def test_a_key_is_created_listed_and_revoked(everywhere: Everywhere) -> None:

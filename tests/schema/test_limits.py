@@ -143,6 +143,14 @@ def test_the_cost_is_about_that_of_the_objects_in_the_answer(
     assert costs.at(variables) is costs.at(dict(variables)), "it is computed once"
 
 
+def test_a_quantity_is_not_taken_for_a_number_of_lines() -> None:
+    text = """mutation($n: Int! = 7) { inventoryUpdate(input: {product: {id: 1}, location: {id: 1}, onHand: $n}) {
+        userErrors { code } } }"""
+    literal = text.replace("($n: Int! = 7)", "").replace("$n", "7")
+    costs, wanted = prepared(text).costs, prepared(literal).costs.at({}).points
+    assert {costs.at(variables).points for variables in ({}, {"n": 1}, {"n": 100_000})} == {wanted}
+
+
 def test_a_mutation_costs_by_its_lines() -> None:
     text = """mutation($input: InventoryBulkSyncInput!) { inventoryBulkSync(input: $input) {
         results { index accepted } userErrors { code } } }"""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -90,7 +91,11 @@ async def test_a_worker_that_hangs_is_replaced_one_that_cannot_start_is_not_trie
 ) -> None:
     key = await issue_key("read", "write")
     file = Path(database_url.removeprefix("sqlite:///"))
-    variables = {"STOCKGATE_DATABASE_URL": database_url, "STOCKGATE_WORKER_SILENCE_SECONDS_MAX": "3"}
+    variables = {
+        "STOCKGATE_DATABASE_URL": database_url,
+        "STOCKGATE_WORKER_SILENCE_SECONDS_MAX": "3",
+        "STOCKGATE_STOP_SECONDS_MAX": "2",
+    }
     with serving(tmp_path, "--workers", "2", **variables) as served:
         os.kill(served.workers[0], signal.SIGSTOP)
         settled(lambda: len(served.workers) == 3)
@@ -103,17 +108,21 @@ async def test_a_worker_that_hangs_is_replaced_one_that_cannot_start_is_not_trie
         settled(lambda: len(served.events("worker did not start")) >= 4)
         waits = [line["next_in_s"] for line in served.events("worker did not start")]
         assert max(waits) >= 0.25
+        assert [line for line in served.log if "StorageUnavailableError: Cannot" in line["event"]]
         bring_back(file)
         settled(lambda: served.status("/readyz") == 200)
 
-        accepted = begun(served, key)
+        never_sent, accepted = begun(served, key), begun(served, key)
         settled(lambda: served.status() == 200)
         served.process.send_signal(signal.SIGTERM)
         settled(lambda: can_be_bound(served.port), within_s=5)
         answer = ended(accepted)
         assert b'"onHand":1' in answer
         assert b"connection: close" in answer.lower()
+        started = time.monotonic()
         assert served.stop() == 0
+        assert time.monotonic() - started < 8  # though one request is never complete
+        never_sent.close()
 
 
 def test_who_keeps_dying_is_waited_for_ever_longer() -> None:
