@@ -24,6 +24,7 @@ from storage.changes import (
 )
 from storage.edit_decisions import Decided, Decisions, ProductEdit, Refusal, StockLine, decide
 from storage.edit_outcomes import EditOutcome, Edits, EditsRejectedError
+from storage.lines import Item
 from storage.stored_products import Stored
 from storage.tables import Product
 
@@ -83,8 +84,16 @@ class _Refusals:
 class EditRun:
     """One set of edits on its way through a transaction."""
 
-    def __init__(self, session: AsyncSession, edits: Sequence[ProductEdit], origin: Origin, policy: Policy) -> None:
+    def __init__(
+        self,
+        session: AsyncSession,
+        edits: Sequence[ProductEdit],
+        origin: Origin,
+        policy: Policy,
+        known: Mapping[ItemKey, Stored],
+    ) -> None:
         self._session, self._edits, self._origin, self._policy = session, edits, origin, policy
+        self._known = known
         self._is_held = False
         self._found: Mapping[ItemKey, Stored | Refused] = {}
         self._numbers: Mapping[int, int] = {}
@@ -152,7 +161,8 @@ class EditRun:
 
     async def _look(self) -> Decisions:
         wanted = {key for one in self._edits for key in (one.item, one.parent) if key is not None}
-        self._found = await stored_products.find(self._session, wanted)
+        known, self._known = self._known, {}  # what is read again may have changed
+        self._found = {**known, **await stored_products.find(self._session, wanted - known.keys())}
         return self._decide()
 
     def _decide(self) -> Decisions:
@@ -186,9 +196,17 @@ class EditRun:
         stocked = _Stocked([(one, place) for one in decisions.decided for place in range(len(one.stock))])
         if stocked.lines:
             changes = [_change(one.product_id, one.stock[place]) for one, place in stocked.lines]
-            applied = await inventory.apply(self._session, ChangeGroup(changes, self._origin, Policy.KEEP_GOING))
+            group = ChangeGroup(changes, self._origin, Policy.KEEP_GOING)
+            applied = await inventory.apply(self._session, group, self._items(decisions))
             stocked.outcomes, stocked.group_id = applied.outcomes, applied.group_id
         return stocked
+
+    def _items(self, decisions: Decisions) -> dict[ItemKey, Item]:
+        """What the write path would look up once more, unless the catalogue has just become another one."""
+        if decisions.of_catalogue:
+            return {}
+        found = (stored for stored in self._found.values() if isinstance(stored, Stored) and not stored.in_trash)
+        return {ItemKey("id", stored.id): stored.item for stored in found}
 
     async def _throw_away(self, decisions: Decisions) -> None:
         """Last, so that what was stocked before can be removed in one set."""

@@ -22,7 +22,7 @@ from storage.changes import (
 )
 from storage.errors import ErrorCode, InventoryError
 from storage.json_rows import json_text, rows_from
-from storage.lines import LevelKey, level_keys, lines_of, total_keys
+from storage.lines import Item, LevelKey, level_keys, lines_of, total_keys
 from storage.planning import Level, Plan, plan
 from storage.prepared import Prepared
 from storage.tables import LedgerEntry, Location, StockChangeGroup, StockLevel
@@ -33,10 +33,11 @@ _LEVEL_COLUMNS: Final = (*_LEVEL_KEY, *Level._fields)
 _ENTRY_COLUMNS: Final = ("line", "delta", "before", *_LEVEL_COLUMNS)
 
 
-async def apply(session: AsyncSession, group: ChangeGroup) -> Applied:
+async def apply(session: AsyncSession, group: ChangeGroup, known: Mapping[ItemKey, Item] | None = None) -> Applied:
     """Plan the group against locked levels, then write levels and ledger together.
 
-    The number of statements does not depend on the number of changes.
+    The number of statements does not depend on the number of changes. `known` are items that were looked up in this
+    transaction already.
     Refuses with: GROUP_REJECTED (as GroupRejectedError, with the outcomes), ALREADY_REVERSED (as AlreadyReversedError),
     GROUP_PRUNED, IDEMPOTENCY_KEY_REUSED, INVALID_IDEMPOTENCY_KEY.
     """
@@ -45,7 +46,8 @@ async def apply(session: AsyncSession, group: ChangeGroup) -> Applied:
     if group.reverses is not None:
         await _check_not_reversed(session, group.reverses)
     item_keys, location_keys = _keys_of(group)
-    items = await keys.resolve_items(session, item_keys)
+    known = known or {}
+    items = {**known, **await keys.resolve_items(session, item_keys - known.keys())}
     places = await keys.resolve_locations(session, location_keys)
     lines = lines_of(group, items, places)
     before, closed = await _lock(session, level_keys(lines))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from sqlalchemy import BindParameter, ColumnElement, FromClause, Text, bindparam, literal_column
@@ -19,6 +19,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.visitors import InternalTraversal
 from sqlalchemy.types import NullType, TypeEngine
 
+from storage import sqlite_library
 from storage.columns import scaled, timestamp_text
 
 
@@ -57,6 +58,25 @@ def _rows_sqlite(element: _Rows, compiler: SQLCompiler, **kw: Any) -> str:
 
 @compiles(_Rows, "postgresql")
 def _rows_postgresql(element: _Rows, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"jsonb_array_elements(CAST({compiler.process(element.clauses, **kw)} AS jsonb))"
+
+
+class _Lists(Construct):
+    name = "json_lists"
+    inherit_cache = True
+
+
+_EACH_LIST: Final = "jsonb_each" if sqlite_library.dbapi.sqlite_version_info >= (3, 51) else "json_each"
+"""Gives each list as it was parsed, where the other writes it as text again, which is parsed for its values."""
+
+
+@compiles(_Lists, "sqlite")
+def _lists_sqlite(element: _Lists, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"{_EACH_LIST}({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(_Lists, "postgresql")
+def _lists_postgresql(element: _Lists, compiler: SQLCompiler, **kw: Any) -> str:
     return f"jsonb_array_elements(CAST({compiler.process(element.clauses, **kw)} AS jsonb))"
 
 
@@ -126,7 +146,7 @@ def rows_from(parameter: str, types: Mapping[str, TypeEngine[Any]]) -> Mapping[s
 
     Lists, because SQLite reads the whole text of a row for each of its values: names would double it.
     """
-    rows = rows_of(bindparam(parameter, type_=Text()))
+    rows = _Lists(bindparam(parameter, type_=Text())).table_valued("value")
     return {
         name: _Typed(_Element(rows.c.value, literal_column(str(position))), type_=as_type).label(name)
         for position, (name, as_type) in enumerate(types.items())

@@ -168,8 +168,12 @@ def step(
         return Refused(ErrorCode.ITEM_DISABLED, "Product is disabled at this location.", "disabled")
     if stale := _check_expected(level, change):
         return stale
+    on_hand = _on_hand_after(level, change.quantity, elsewhere)
+    if _keeps_terms(change):  # most lines of most groups: nothing else can have become wrong
+        after = Level(on_hand, *level[1:-1], level.version + 1)
+        return _check_quantity(level, after, change, item, elsewhere) or (level if on_hand == level.on_hand else after)
     after = Level(
-        _on_hand_after(level, change.quantity, elsewhere),
+        on_hand,
         _given(change.regular_price, level.regular_price),
         _given(change.sale_price, level.sale_price),
         _given(change.backorders, level.backorders),
@@ -185,6 +189,18 @@ def step(
     ):
         return refusal
     return level if after[:-1] == level[:-1] else after  # all but the version
+
+
+def _keeps_terms(change: Change) -> bool:
+    """Whether it is about units on hand, and nothing else of the level."""
+    return (
+        change.regular_price is UNSET
+        and change.sale_price is UNSET
+        and change.backorders is UNSET
+        and change.disabled is UNSET
+        and change.reserved is UNSET
+        and change.safety_stock is UNSET
+    )
 
 
 def move(

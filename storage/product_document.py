@@ -190,12 +190,15 @@ def _document() -> Select[Any]:
     return select(text_of(json_array(*(json_or_null(each.scalar_subquery()) for each in lists))))
 
 
-def _places() -> Select[Any]:
+def _open_places() -> Select[Any]:
     location = table_of(Location).alias("place")
     is_open = and_(location.c.active, location.c.archived_at.is_(None))
     place = select(location.c.id, location.c.name, location.c.slug).where(is_open)
-    placed = place.order_by(location.c.position, location.c.id).subquery("placed")
-    return _list(*placed.c)
+    return place.order_by(location.c.position, location.c.id)
+
+
+def _places() -> Select[Any]:
+    return _list(*_open_places().subquery("placed").c)
 
 
 def _list(*values: ColumnElement[Any]) -> Select[Any]:
@@ -231,4 +234,6 @@ def _stock(product: Any, *, each: bool) -> ColumnElement[Any]:
     return found.where(level.c.product_id == product.c.id).correlate(product).scalar_subquery()
 
 
+OPEN_PLACES: Final = Prepared(_open_places())
+"""Active locations in their order: id, name and slug."""
 _DOCUMENT: Final = Prepared(_document())

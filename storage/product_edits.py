@@ -6,7 +6,7 @@ stock of a set is one group.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -39,12 +39,14 @@ async def edit(
     policy: Policy = Policy.REJECT_ALL,
     idempotency_key: str | None = None,
     asked: str = "",
+    known: Mapping[ItemKey, Stored] | None = None,
 ) -> Edits:
     """Edit, create and remove products, in order, with their stock: first all rows are written, then all stock, and
     removals last.
 
     Only what changes the catalogue waits for others who do. The number of statements does not depend on the number of
-    edits. `asked` is what makes two requests with one idempotency key the same.
+    edits. `asked` is what makes two requests with one idempotency key the same; `known` are products that were found in
+    this transaction already.
     Refuses with: GROUP_REJECTED (as EditsRejectedError, with the outcomes), IDEMPOTENCY_KEY_REUSED,
     INVALID_IDEMPOTENCY_KEY.
     """
@@ -52,7 +54,7 @@ async def edit(
         request = ("edit", origin.dialect, origin.reason, origin.note, origin.reference, policy, asked)
         if (answer := await idempotency.take(session, origin, idempotency_key, request)) is not None:
             return Edits.replay(answer)
-    edited = await EditRun(session, edits, origin, policy).result()
+    edited = await EditRun(session, edits, origin, policy, known or {}).result()
     if idempotency_key is not None:
         await idempotency.keep(session, origin, idempotency_key, edited.kept())
     return edited

@@ -83,6 +83,11 @@ async def page(
     return total, (await by_ids(session, ids) if ids else [])
 
 
+async def open_places(session: AsyncSession) -> Sequence[tuple[int, str, str]]:
+    """The `open_places` of views."""
+    return [(id_, name, slug) for id_, name, slug in await product_document.OPEN_PLACES.rows(session)]
+
+
 async def by_ids(session: AsyncSession, ids: Sequence[int]) -> list[ProductView]:
     """These products and variations, in this order, also those in the trash. One statement.
 

@@ -15,6 +15,7 @@ from storage.changes import ItemKey, Refused
 from storage.columns import NO_SKU
 from storage.json_rows import among, json_text
 from storage.keys import ITEM_NOT_FOUND
+from storage.lines import Item
 from storage.prepared import Prepared
 from storage.tables import Location, Product, StockLevel
 from storage.upsert import table_of
@@ -42,6 +43,12 @@ class Stored:
         """The id of the product."""
         number: int = self.values["id"]
         return number
+
+    @property
+    def item(self) -> Item:
+        """What the write path knows of it."""
+        row = self.values
+        return Item(self.id, row["sku"], row["backorders"], row["regular_price"], self.has_variations)
 
     @property
     def in_trash(self) -> bool:

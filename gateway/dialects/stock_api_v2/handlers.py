@@ -20,12 +20,12 @@ from gateway.dialects.stock_api_v2.credentials import caller_of
 from gateway.dialects.stock_api_v2.decisions import Decision, StockLine, only_stock, stock_lines
 from gateway.dialects.stock_api_v2.requests import Identifier, InventoryPatch
 from gateway.request_log import request_id_of
-from storage import keys, product_edits, product_views
+from storage import keys, product_edits, product_views, stored_products
 from storage.access import Scope
 from storage.changes import ItemKey, Origin, Refused
 from storage.database import Database
 from storage.keys import ITEM_NOT_FOUND
-from storage.product_edits import Edits, EditsRejectedError, ProductEdit
+from storage.product_edits import Edits, EditsRejectedError, ProductEdit, Stored
 from storage.product_views import ProductView
 
 NAME: Final = "stock-api/v2"
@@ -80,21 +80,23 @@ class _Change:
 
     async def apply(self, session: AsyncSession) -> tuple[Edits, Seen]:
         """Write it, and read the product as it is then. Raises FailedError."""
-        before = await _found(session, self.product)
-        lines = stock_lines(self.patch, before.view.open_places)
+        before = await _stored(session, self.product)
+        places = await product_views.open_places(session) if self.patch.needs_places else ()
+        lines = stock_lines(self.patch, places)
         try:
             edits = await product_edits.edit(
                 session,
-                self._edits(before.view, lines),
+                self._edits(before, lines),
                 self.origin,
                 idempotency_key=self.extra.idempotency_key,
                 asked=f"{self.patch.fingerprint(self.product)} {self.extra.expected}",
+                known={ItemKey("id", before.id): before},
             )
         except EditsRejectedError as error:
             raise errors.edit_failure(error.outcomes, lines, self.product) from None
-        return edits, await _seen(session, before.view.id)
+        return edits, await _seen(session, before.id)
 
-    def _edits(self, before: ProductView, lines: Sequence[StockLine]) -> list[ProductEdit]:
+    def _edits(self, before: Stored, lines: Sequence[StockLine]) -> list[ProductEdit]:
         """The product's own; and that of its parent, if that carries the stock of a variant."""
         shared, expected, of_parent = before.carrier == "parent", self.extra.expected, None
         if shared and expected is not None:
@@ -102,7 +104,7 @@ class _Change:
         own = Decision(self.patch, () if shared else lines, self.default_rate, datetime.now(UTC))
         edits = [ProductEdit(own, ItemKey("id", before.id), expected=expected)]
         if shared:
-            edits.append(ProductEdit(only_stock(lines), ItemKey("id", before.parent_id or 0), expected=of_parent))
+            edits.append(ProductEdit(only_stock(lines), ItemKey("id", before.values["parent_id"]), expected=of_parent))
         return edits
 
 
@@ -120,6 +122,15 @@ async def _found(session: AsyncSession, product: Identifier) -> Seen:
     if isinstance(item, Refused):
         raise errors.failure(item, product)
     return await _seen(session, item.id)
+
+
+async def _stored(session: AsyncSession, product: Identifier) -> Stored:
+    """The product that the path names, to be edited. Raises FailedError (404, 409)."""
+    key = product.key
+    stored = ITEM_NOT_FOUND if key is None else (await stored_products.find(session, [key]))[key]
+    if isinstance(stored, Refused) or stored.in_trash:
+        raise errors.failure(stored if isinstance(stored, Refused) else ITEM_NOT_FOUND, product)
+    return stored
 
 
 async def _seen(session: AsyncSession, product_id: int) -> Seen:

@@ -193,6 +193,11 @@ class InventoryPatch(BaseModel):
         """Whether it leaves the catalogue as it is."""
         return self.model_fields_set <= {"stock", "warehouses"}
 
+    @property
+    def needs_places(self) -> bool:
+        """Whether it takes all active locations to know which ones it is about."""
+        return self.stock is not None or any(warehouse.id is None for warehouse in self.warehouses)
+
     def fingerprint(self, product: Identifier) -> str:
         """What makes two requests the same."""
         asked = {name: repr(getattr(self, name)) for name in sorted(self.model_fields_set)}
