@@ -33,35 +33,41 @@ class Checkpoints:
         self._path = path
         self._connection: aiosqlite.Connection | None = None
         self._running: asyncio.Task[None] | None = None
-        self._is_due = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._looked_at = 0.0
 
     def due(self) -> None:
-        """Something was committed: see whether it is time, now or when what runs is done."""
-        if not BESIDE:
+        """Something was committed: see whether it is time, at once or, after many small writes, soon."""
+        if not BESIDE or self._timer is not None:
             return
-        self._is_due = True
-        if self._running is None:
-            self._running = deadline.outliving(self._run())
-            self._running.add_done_callback(self._done)
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(max(0.0, self._looked_at + _PAUSE_S - loop.time()), self._look)
 
     async def close(self) -> None:
         """Wait for what runs, and close the connection."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._running is not None:
-            self._is_due = False
             await asyncio.wait([self._running])
         if self._connection is not None:
             await self._connection.close()
             self._connection = None
 
+    def _look(self) -> None:
+        self._timer = None
+        self._looked_at = asyncio.get_running_loop().time()
+        if self._running is not None:  # with what was committed meanwhile not yet in it
+            self.due()
+            return
+        self._running = deadline.outliving(self._run())
+        self._running.add_done_callback(self._done)
+
     async def _run(self) -> None:
-        while self._is_due:
-            self._is_due = False
-            connection = self._connection or await self._open()
-            _, pages, moved = await _checkpoint(connection, "NOOP")
-            if pages - moved >= _PAGES_DUE:
-                await _checkpoint(connection, "PASSIVE")
-            if self._is_due:
-                await asyncio.sleep(_PAUSE_S)
+        connection = self._connection or await self._open()
+        _, pages, moved = await _checkpoint(connection, "NOOP")
+        if pages - moved >= _PAGES_DUE:
+            await _checkpoint(connection, "PASSIVE")
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._running = None

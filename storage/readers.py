@@ -15,7 +15,7 @@ from storage.kept_connections import KeptConnections
 from storage.quick_reads import QuickReads
 
 BUSY_TIMEOUT_MS: Final = 30_000
-_CONNECTIONS: Final = 4
+SQLITE_READERS: Final = 4
 _PATIENCE_S: Final = 0.01
 SQLITE_PRAGMAS: Final = (
     f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
@@ -90,7 +90,7 @@ class SqliteReader:
     async def _take(self) -> aiosqlite.Connection:
         if self._idle.empty():
             async with self._opening:
-                if self._idle.empty() and len(self._opened) < _CONNECTIONS:
+                if self._idle.empty() and len(self._opened) < SQLITE_READERS:
                     return await self._open()
         return await self._idle.get()
 
@@ -159,7 +159,7 @@ class PostgresReader:
                     reset=_keep_state,
                     **connector.options,
                 )
-                self._connections = KeptConnections(pool)
+                self._connections = KeptConnections(pool, connector.unanswered.asked)
             return self._connections
 
     async def _expire(self) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -72,6 +73,7 @@ def main() -> None:
     parser.add_argument("--times", type=int, help="how many kills; 300 on SQLite and 100 on PostgreSQL without it")
     parser.add_argument("--seed", type=int, default=1, help="of the moments of the kills")
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is stopped
     engines = list(ENGINES) if asked.engine == "both" else [asked.engine]
     fine = [crash(engine, asked.times or ENGINES[engine], asked.seed) for engine in engines]
     raise SystemExit(0 if all(fine) else 1)

@@ -25,6 +25,7 @@ import itertools
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -199,6 +200,7 @@ def main() -> None:
     parser.add_argument("fault", choices=[*_FAULTS, "all"])
     parser.add_argument("--times", type=int, default=20, help="how many trials (20)")
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is stopped
     fine = []
     for name in _FAULTS if asked.fault == "all" else [asked.fault]:
         with folder() as path:
