@@ -7,6 +7,7 @@ from dataclasses import replace
 from gateway.settings import Settings
 from storage.connecting import Connections
 from storage.database import Database
+from storage.turnstile import Rank
 
 
 def serving(settings: Settings) -> Database:
@@ -19,7 +20,12 @@ def serving(settings: Settings) -> Database:
         read_urls=tuple(url.get_secret_value() for url in settings.read_database_urls),
         lag_seconds_max=settings.read_lag_seconds_max,
     )
-    return Database(settings.database_url.get_secret_value(), connections)
+    waiting_max = {
+        Rank.TILL: settings.waiting_tills_max,
+        Rank.BULK: settings.waiting_bulks_max,
+        Rank.EXPORT: settings.waiting_exports_max,
+    }
+    return Database(settings.database_url.get_secret_value(), connections, waiting_max=waiting_max)
 
 
 def for_command(settings: Settings) -> Database:

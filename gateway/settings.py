@@ -181,6 +181,15 @@ class Settings(BaseSettings):
         le=1,
         description="Tax rate of products that have none of their own, as a fraction: 0.19 is 19 %.",
     )
+    waiting_tills_max: int = Field(
+        1000, ge=0, description="Reads and small changes that wait for the database; one more is told to come again."
+    )
+    waiting_bulks_max: int = Field(
+        100, ge=0, description="Changes of more than 20 lines that wait for the database, which do so behind tills."
+    )
+    waiting_exports_max: int = Field(
+        20, ge=0, description="Exports that wait for the database, which do so behind tills and bulks."
+    )
     csv_exports_max: int = Field(
         4, ge=1, le=1000, description="CSV exports streaming at once; each keeps a database connection while it lasts."
     )

@@ -56,7 +56,7 @@ from schema.sight import Sight
 from schema.sources import SOURCE, Relation
 from storage import freshness
 from storage.access import Scope
-from storage.errors import DeadlineExceededError, StatementTooComplexError, StorageUnavailableError
+from storage.errors import DeadlineExceededError, OverloadedError, StatementTooComplexError, StorageUnavailableError
 from storage.json_rows import json_text
 
 NAME_NEEDED: Final = "Must provide operation name if query contains multiple operations."
@@ -238,7 +238,8 @@ class Operations:
     ) -> bytes | ExecutionResult:
         """Answer an operation: the whole body when it could be read short, else a result to be encoded.
 
-        Raises StorageUnavailableError or DeadlineExceededError when a query was not answered at all.
+        Raises StorageUnavailableError or DeadlineExceededError when a query was not answered at all, OverloadedError
+        when the one field of a mutation was not begun.
         """
         if refusals := forbidden(operation.scopes, context):
             return ExecutionResult(None, refusals)
@@ -253,8 +254,14 @@ class Operations:
             if answer is not None:
                 return answer
         name = operation.node.name.value if operation.node.name else None
-        result = execute(self.schema, operation.document, None, context, raw, name, executor_class=JsonExecutor)
-        return await result if asyncio.iscoroutine(result) or isinstance(result, asyncio.Future) else result  # type: ignore[return-value]
+        result: Any = execute(self.schema, operation.document, None, context, raw, name, executor_class=JsonExecutor)
+        if inspect.isawaitable(result):
+            result = await result
+        if result.errors and len(operation.node.selection_set.selections) == 1:
+            for error in result.errors:
+                if isinstance(error.original_error, OverloadedError):
+                    raise error.original_error
+        return result  # type: ignore[no-any-return]
 
     async def subscribe(
         self, operation: Operation, context: Context, raw_variables: Mapping[str, Any] | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 from dataclasses import dataclass, field
@@ -93,7 +94,12 @@ class Connector:
         with contextlib.suppress(OSError, AttributeError):  # a socket in the file system; a system without the option
             _keep_alive(connection, self.connections)
         if self.connections.has_sessions:  # a pooler's process ids are not the server's
-            await self.unanswered.add(connection)
+            try:
+                async with asyncio.timeout(self.connections.connect_seconds_max):
+                    await self.unanswered.add(connection)
+            except BaseException:
+                connection.terminate()
+                raise
         return connection
 
     async def listener(self) -> asyncpg.Connection[asyncpg.Record] | None:

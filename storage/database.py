@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Concatenate, Final, Literal, NoReturn, ParamSpec, TypeVar
@@ -13,14 +13,15 @@ from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from storage import deadline, engine_errors, mathematics, postgres_engine, sqlite_driver
+from storage import deadline, engine_errors, mathematics, postgres_engine, sqlite_driver, turnstile
 from storage.checkpoints import WRITERS_PRAGMA, Checkpoints
 from storage.connecting import Connections, Connector
 from storage.errors import StorageUnavailableError
 from storage.listening import Listener
-from storage.readers import SQLITE_PRAGMAS, PostgresReader, Reader, SqliteReader
+from storage.readers import SQLITE_PRAGMAS, SQLITE_READERS, PostgresReader, Reader, SqliteReader
 from storage.replicas import Replicas, ReplicatedReader
 from storage.transactions import TRANSACTIONS, Observer
+from storage.turnstile import WAITING_MAX, Rank, Turnstiles
 from storage.wakeups import PostgresWakeups, SqliteWakeups, Wake, Wakeups
 from storage.writer_lock import WriterLock
 
@@ -38,8 +39,13 @@ class Database:
     Operations are functions that take a session first and never commit; only transact() begins, commits and retries.
     """
 
-    def __init__(self, url: str, connections: Connections | None = None) -> None:
-        """Raises StorageUnavailableError when the URL names no database this program can use."""
+    def __init__(
+        self, url: str, connections: Connections | None = None, *, waiting_max: Mapping[Rank, int] = WAITING_MAX
+    ) -> None:
+        """`waiting_max` is how many may wait for each kind of access.
+
+        Raises StorageUnavailableError when the URL names no database this program can use.
+        """
         self.url = _driver_url(url)
         self.name: EngineName = "sqlite" if self.url.drivername.startswith("sqlite") else "postgresql"
         self.connector = Connector(self.url, connections or Connections())
@@ -64,6 +70,12 @@ class Database:
         """To be called after each commit of this process. With any, other processes are told, too."""
         self.forgotten: list[Wake] = []
         """To be called when another process changed what this one may have in memory, as attend() hears."""
+        each_max, replicas = self.connector.connections.each_max, len(self.connector.connections.read_urls)
+        self.turnstiles = (
+            Turnstiles.of_sqlite(SQLITE_READERS, each_max, waiting_max)
+            if self.name == "sqlite"
+            else Turnstiles.of_postgresql(each_max, replicas, waiting_max)
+        )
         self._writer = WriterLock(str(self.url.database)) if self.name == "sqlite" else None
 
     def __repr__(self) -> str:
@@ -92,6 +104,7 @@ class Database:
         Raises StorageUnavailableError when nothing can be written now, DeadlineExceededError when it took too long.
         """
         result: T = await self._attempt(operation, args, kwargs, keep=True)
+        turnstile.rank_as(None)  # whoever has written is told what came of it, however many wait
         if self.replicas is not None and (written := await self.replicas.wrote()):
             self._wakeups.tell_written(*written)
         if self._checkpoints is not None:
@@ -129,6 +142,7 @@ class Database:
     async def _once(self, operation: Any, args: Any, kwargs: Any, *, keep: bool) -> Any:
         async with (
             deadline.Observed(_NOT_WRITTEN) as observed,
+            self.turnstiles.writes,
             self.turn(),
             self._writing.connect() as connection,
             AsyncSession(connection, expire_on_commit=False) as session,
@@ -152,7 +166,7 @@ class Database:
         with engine_errors.told():
             replicas = self.replicas
             connected = self.engine.connect() if replicas is None else replicas.connected(self.engine)
-            async with deadline.Observed(_NOT_READ), connected as connection:
+            async with deadline.Observed(_NOT_READ), self.turnstiles.sessions, connected as connection:
                 if self.name == "postgresql":
                     await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
                 async with AsyncSession(connection) as session:
@@ -166,13 +180,13 @@ class Database:
         can be read now, DeadlineExceededError when it took too long.
         """
         with engine_errors.told():
-            async with deadline.Observed(_NOT_READ):
+            async with deadline.Observed(_NOT_READ), self.turnstiles.texts:
                 return await self._reader.fetch_text(sql, values)
 
     async def fetch_rows(self, sql: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
         """All rows of a statement, as fetch_text() has the one."""
         with engine_errors.told():
-            async with deadline.Observed(_NOT_READ):
+            async with deadline.Observed(_NOT_READ), self.turnstiles.texts:
                 return await self._reader.fetch_rows(sql, values)
 
     async def watch(self, wake: Wake) -> NoReturn:

@@ -92,6 +92,14 @@ class StorageUnavailableError(Exception):
     """The database cannot be used as it is: unreachable, or its schema is not the one this program needs."""
 
 
+class OverloadedError(StorageUnavailableError):
+    """So many wait for the database that one more would only wait in vain. Nothing was read or written."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"Too many requests wait for the database. Try again in {retry_after_s} s.")
+        self.retry_after_s = retry_after_s
+
+
 class SequencePrunedError(Exception):
     """What came after the sequence that was asked for is not all in the ledger any more; after `last` it is."""
 

@@ -14,8 +14,10 @@ import asyncpg
 class KeptConnections:
     """Those of one pool: at most as many as it has."""
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], asked: set[int]) -> None:
+        """`asked` has the process ids of those on which a statement is under way."""
         self._pool = pool
+        self._asked = asked
         self._idle: list[Any] = []
         self._waiting = 0
         self._expired = 0
@@ -23,6 +25,8 @@ class KeptConnections:
     async def run(self, method: str, *arguments: Any, in_transaction: bool) -> Any:
         """Call a method of a connection; in a transaction of its own if that is what it takes."""
         connection, expired = await self._take(), self._expired
+        pid = connection.get_server_pid()
+        self._asked.add(pid)
         try:
             if in_transaction:
                 async with connection.transaction(readonly=True):
@@ -32,6 +36,8 @@ class KeptConnections:
         except BaseException:
             await self._pool.release(connection)  # which waits until what was cancelled has ended
             raise
+        finally:
+            self._asked.discard(pid)
         if self._waiting or expired != self._expired:
             await self._pool.release(connection)
         else:

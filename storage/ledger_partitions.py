@@ -87,6 +87,7 @@ async def make_ahead(session: AsyncSession) -> Sequence[Month]:
     missing = [month for n in range(MONTHS_AHEAD + 1) if (month := now.later(n)) not in there]
     made = [month for month in missing if await _make(session, month)]
     if made:  # a partitioned table is analyzed by nobody else
+        await session.execute(text("SET LOCAL statement_timeout = 0"))
         await session.execute(text(f"ANALYZE {_TABLE}"))
     return made
 

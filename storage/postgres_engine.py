@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import event
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from storage.connecting import Connector
+
+ASKED: Final = "stockgate_asked"
+"""Of a connection's info: the process ids on which statements are under way."""
 
 
 def create(url: URL, connector: Connector) -> AsyncEngine:
@@ -34,7 +37,31 @@ def create(url: URL, connector: Connector) -> AsyncEngine:
         if connection.driver_connection.is_closed():
             raise DisconnectionError
 
+    asked = connector.unanswered.asked
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def tell(_connection: Any, record: Any) -> None:
+        record.info[ASKED] = asked
+
+    @event.listens_for(engine.sync_engine, "before_cursor_execute")
+    def before(connection: Connection, *_: Any) -> None:
+        asked.add(_pid_of(connection))
+
+    @event.listens_for(engine.sync_engine, "after_cursor_execute")
+    def after(connection: Connection, *_: Any) -> None:
+        asked.discard(_pid_of(connection))
+
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def failed(context: Any) -> None:
+        if context.connection is not None and not context.connection.invalidated:
+            asked.discard(_pid_of(context.connection))
+
     return engine
+
+
+def _pid_of(connection: Connection) -> int:
+    driver: Any = connection.connection.driver_connection
+    return int(driver.get_server_pid())
 
 
 def _unnamed() -> str:

@@ -7,11 +7,13 @@ PostgreSQL a month that is wholly old is dropped; all else goes in batches, so s
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 from sqlalchemy import (
     ColumnElement,
@@ -36,10 +38,12 @@ from storage.columns import Id, Timestamp
 from storage.database import Database
 from storage.ledger_partitions import Month
 from storage.planning import Level
-from storage.retention import BATCH, BusyError, alone, restful
+from storage.retention import BATCH, BusyError, alone, restful, unhurried
 from storage.tables import LedgerEntry, LedgerOpening, StockChangeGroup
 from storage.upsert import table_of
 
+T = TypeVar("T")
+_BUSY_S: Final = 0.5
 YOUNGEST: Final = timedelta(days=1)
 """Nothing younger is pruned: writers are at work there."""
 _INSERTS: Final = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
@@ -68,6 +72,7 @@ def before_months(months: int, now: datetime | None = None) -> datetime:
 
 async def survey(session: AsyncSession, before: datetime) -> Old:
     """What a pruning would remove."""
+    await unhurried(session)
     entry, old = _entry.c, _entry.c.created_at < before
     levels = select(entry.product_id, entry.location_id).where(old).distinct().subquery()
     found = select(
@@ -82,22 +87,33 @@ async def survey(session: AsyncSession, before: datetime) -> Old:
     return Old(before, entries, levels_, groups, first, last, int(delta))
 
 
-async def prune(database: Database, old: Old) -> AsyncIterator[int]:
+async def prune(database: Database, old: Old, *, patience_s: float = 0) -> AsyncIterator[int]:
     """Remove what was surveyed and nothing else, then the groups of which nothing is left. Gives the number of entries
     that each step removed.
 
-    Raises BusyError when another process is at it, or the ledger is in use all the time.
+    Raises BusyError when another process is at it for longer than `patience_s`, or the ledger is in use all the time.
     """
+
+    async def done(step: Callable[..., Awaitable[T]], *args: Any) -> T:
+        until = time.monotonic() + patience_s
+        while True:
+            try:
+                return await restful(partial(database.transact, step, *args))
+            except BusyError:
+                if time.monotonic() >= until:
+                    raise
+                await asyncio.sleep(_BUSY_S)
+
     for month in await database.read(ledger_partitions.months):
         if month.end <= old.before:
-            yield await restful(partial(database.transact, _prune_month, month, old.last))
+            yield await done(_prune_month, month, old.last)
     after = 0
     while after < old.last:
-        after, removed = await restful(partial(database.transact, _prune_batch, old, after))
+        after, removed = await done(_prune_batch, old, after)
         yield removed
     place: tuple[datetime, int] | None = (old.before, 0)
     while place is not None:
-        place = await restful(partial(database.transact, _prune_groups, place))
+        place = await done(_prune_groups, place)
 
 
 _AFTER, _THROUGH, _LAST = (bindparam(name, type_=Id) for name in ("after", "through", "last"))

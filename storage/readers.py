@@ -12,9 +12,10 @@ import asyncpg
 from storage import engine_errors, mathematics, sqlite_library
 from storage.connecting import Connector
 from storage.kept_connections import KeptConnections
+from storage.quick_reads import QuickReads
 
 BUSY_TIMEOUT_MS: Final = 30_000
-_CONNECTIONS: Final = 4
+SQLITE_READERS: Final = 4
 _PATIENCE_S: Final = 0.01
 SQLITE_PRAGMAS: Final = (
     f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
@@ -41,7 +42,7 @@ class Reader(Protocol):
 
 
 class SqliteReader:
-    """A few read-only connections, each with a thread of its own."""
+    """A few read-only connections, each with a thread of its own, and one without for what is short."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -49,12 +50,17 @@ class SqliteReader:
         self._opened: list[aiosqlite.Connection] = []
         self._opening = asyncio.Lock()
         self._stopping: set[asyncio.Task[None]] = set()
+        self._quick: QuickReads | None = None
 
     async def fetch_text(self, sql: str, values: Sequence[Any]) -> str | None:
         rows = await self.fetch_rows(sql, values)
         return rows[0][0] if rows else None
 
     async def fetch_rows(self, sql: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        rows = self._quick.fetch_rows(sql, values) if self._quick is not None else None
+        return await self._in_thread(sql, values) if rows is None else rows
+
+    async def _in_thread(self, sql: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
         connection = await self._take()
         try:
             rows = list(await connection.execute_fetchall(sql, values))
@@ -84,7 +90,7 @@ class SqliteReader:
     async def _take(self) -> aiosqlite.Connection:
         if self._idle.empty():
             async with self._opening:
-                if self._idle.empty() and len(self._opened) < _CONNECTIONS:
+                if self._idle.empty() and len(self._opened) < SQLITE_READERS:
                     return await self._open()
         return await self._idle.get()
 
@@ -93,9 +99,12 @@ class SqliteReader:
         for pragma in (*SQLITE_PRAGMAS, "PRAGMA query_only=ON"):
             await connection.execute_fetchall(pragma)
         known = await connection.execute_fetchall(mathematics.KNOWN)
-        for function in mathematics.missing(row[0] for row in known):
+        functions = list(mathematics.missing(row[0] for row in known))
+        for function in functions:
             await connection.create_function(*function, deterministic=True)
         self._opened.append(connection)
+        if self._quick is None:
+            self._quick = await asyncio.to_thread(QuickReads, self._path, SQLITE_PRAGMAS, functions)
         return connection
 
     async def close(self) -> None:
@@ -103,6 +112,9 @@ class SqliteReader:
         for connection in self._opened:
             await connection.close()
         self._opened.clear()
+        if self._quick is not None:
+            self._quick.close()
+            self._quick = None
 
 
 class PostgresReader:
@@ -147,7 +159,7 @@ class PostgresReader:
                     reset=_keep_state,
                     **connector.options,
                 )
-                self._connections = KeptConnections(pool)
+                self._connections = KeptConnections(pool, connector.unanswered.asked)
             return self._connections
 
     async def _expire(self) -> None:

@@ -9,6 +9,7 @@ other's locks away in the middle of a transaction. (A test sees to it.)
 from __future__ import annotations
 
 import importlib
+import os
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
@@ -60,6 +61,15 @@ def check() -> None:
 
 def connection(database: str | Path, **options: Any) -> aiosqlite.Connection:
     """What aiosqlite.connect() gives, on this library: to be awaited or entered."""
-    opened = aiosqlite.Connection(lambda: dbapi.connect(str(database), **options), iter_chunk_size=64)
+    opened = aiosqlite.Connection(lambda: _open(str(database), **options), iter_chunk_size=64)
     opened._thread.daemon = True  # noqa: SLF001 (as SQLAlchemy does: no connection keeps a process alive)
     return opened
+
+
+def _open(database: str, **options: Any) -> Any:
+    """Not a file that cannot be written to now: all connections of a process share what the first one of them found,
+    so that none could write as long as there is one, even when the file can be written to again."""
+    places = [database, os.path.dirname(os.path.abspath(database))]  # noqa: PTH100, PTH120 (strings are quicker)
+    if not all(os.access(place, os.W_OK) for place in places if os.path.exists(place)):  # noqa: PTH110 (as above)
+        raise dbapi.OperationalError("attempt to open a readonly database")
+    return dbapi.connect(database, **options)

@@ -3,7 +3,8 @@ text (storage/prepared.py) between those of SQLAlchemy's session."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -13,6 +14,7 @@ from sqlalchemy import Dialect
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from storage import deadline, engine_errors, sqlite_driver
+from storage.postgres_engine import ASKED
 from storage.prepared import TRANSACTION
 from storage.readers import BUSY_TIMEOUT_MS
 
@@ -121,14 +123,18 @@ class PostgresTransaction(_Transaction):
         self._driver: asyncpg.Connection[asyncpg.Record] = _driver_of(connection)
         self._transaction = self._driver.transaction()
         self._is_open = False
+        self._asked: set[int] = connection.info[ASKED]
+        self._pid = self._driver.get_server_pid()
 
     async def fetch(self, sql: str, values: Sequence[Any]) -> Sequence[Any]:
         self._observe(sql)
-        return await self._driver.fetch(sql, *values)
+        with self._asking():
+            return await self._driver.fetch(sql, *values)
 
     async def write(self, sql: str, values: Sequence[Any]) -> int:
         self._observe(sql)
-        status: str = await self._driver.execute(sql, *values)  # such as INSERT 0 3
+        with self._asking():
+            status: str = await self._driver.execute(sql, *values)  # such as INSERT 0 3
         return int(status.rpartition(" ")[2])
 
     async def _begin(self) -> None:
@@ -148,10 +154,20 @@ class PostgresTransaction(_Transaction):
         """Whether there is a transaction is not known after a step that failed or was cancelled: nobody else may get
         the connection then."""
         try:
-            await step
+            with self._asking():
+                await step
         except BaseException:
             self._driver.terminate()
             raise
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """A statement is under way, which may never be answered: storage/unanswered.py."""
+        self._asked.add(self._pid)
+        try:
+            yield
+        finally:
+            self._asked.discard(self._pid)
 
 
 def _driver_of(connection: AsyncConnection) -> Any:

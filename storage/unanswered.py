@@ -33,6 +33,11 @@ _AT_WORK: Final = (
     "SELECT concat_ws(' ', inet_server_addr(), inet_server_port()), ARRAY("
     "SELECT pid FROM pg_stat_activity WHERE pid = ANY($1::int[]) AND coalesce(state, '') NOT LIKE 'idle%')"
 )
+# What was swallowed may be the end of a transaction, whose locks the server would keep for a client it believes in
+_END: Final = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = ANY($1::int[])"
+    " AND usename = current_user AND application_name = 'stockgate' AND state LIKE 'idle%'"
+)
 _SENT_AT, _RECEIVED_AT, _INFO_LENGTH = 44, 52, 56  # of struct tcp_info: milliseconds since data went out, and came in
 log = structlog.get_logger("stockgate.storage")
 
@@ -55,6 +60,11 @@ class Unanswered:
         self._ask = ask
         self._known: WeakKeyDictionary[Any, _Connection] = WeakKeyDictionary()
         self._looking: asyncio.Task[None] | None = None
+        self.asked: set[int] = set()
+        """The process ids of connections on which a statement is under way, as far as is known here.
+
+        The kernel's clock ticks every few milliseconds: an answer and the next statement may share a tick.
+        """
         self.ended: list[Callable[[], Awaitable[None]]] = []
         """To be called when some were ended: others that wait in a pool may be no better."""
 
@@ -98,13 +108,15 @@ class Unanswered:
             log.warning("ended connections on which the database had answered in vain", count=len(in_vain))
             for told in self.ended:
                 await told()
+            async with asyncio.timeout(_ASK_S_MAX):
+                await self._ask(_END, [asked[connection].pid for connection in in_vain])
 
     def _waiting(self) -> set[Any]:
         """The connections that have been waiting for a second."""
         now, found = time.monotonic(), set()
         for connection, known in list(self._known.items()):
             silence = None if connection.is_closed() else _silence_of(connection)
-            if silence is None or silence[0] >= silence[1]:  # what came in came after what went out
+            if silence is None or not (silence[0] < silence[1] or known.pid in self.asked):
                 known.asked_at = None
                 continue
             heard_at = now - silence[1]

@@ -79,6 +79,7 @@ def prune(before: Before = None, keep_months: Months = None, *, dry_run: DryRun 
     typer.echo(_DONE)
 
 
+_PATIENCE_S = 60.0  # for one that was killed a moment ago, and that the server has not missed yet
 _DONE = "Pruned. What the entries added up to is in their levels' openings."
 
 
@@ -125,7 +126,7 @@ async def _pruned(database: Database, old: Old) -> AsyncIterator[int]:
     from storage import pruning, retention
 
     try:
-        async for number in pruning.prune(database, old):
+        async for number in pruning.prune(database, old, patience_s=_PATIENCE_S):
             yield number
     except retention.BusyError as error:
         raise CommandError(f"{error} What was removed until now is in the openings; run it again.") from None

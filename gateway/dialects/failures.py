@@ -17,7 +17,7 @@ from gateway.body import BodyTooLargeError, InvalidJsonError
 from gateway.budgets import RateLimitedError
 from gateway.dialects.extra_headers import InvalidHeaderError
 from gateway.request_log import request_id_of
-from storage.errors import DeadlineExceededError, InventoryError, StorageUnavailableError
+from storage.errors import DeadlineExceededError, InventoryError, OverloadedError, StorageUnavailableError
 
 RETRY_AFTER_S: Final = 2
 log = structlog.get_logger("stockgate.dialects")
@@ -95,6 +95,9 @@ def _too_late(request: Request, error: Exception) -> FailedError:
 
 def _unavailable(request: Request, error: Exception) -> FailedError:
     log.warning("storage unavailable", request_id=request_id_of(request.scope), reason=str(error))
+    if isinstance(error, OverloadedError):
+        headers = {"Retry-After": str(error.retry_after_s)}
+        return FailedError(503, "service_unavailable", str(error).removesuffix("."), headers=headers)
     message = "The inventory is not available at the moment. Please try again"
     return FailedError(503, "service_unavailable", message, headers={"Retry-After": str(RETRY_AFTER_S)})
 

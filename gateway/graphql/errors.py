@@ -7,9 +7,9 @@ from typing import Any, Final
 import structlog
 from graphql import ExecutionResult, GraphQLError
 
-from gateway.graphql.refusals import DEADLINE_EXCEEDED, SERVICE_UNAVAILABLE, RefusedError
+from gateway.graphql.refusals import DEADLINE_EXCEEDED, OVERLOADED, SERVICE_UNAVAILABLE, RefusedError
 from schema.errors import BAD_USER_INPUT, INTERNAL_SERVER_ERROR
-from storage.errors import DeadlineExceededError, StorageUnavailableError
+from storage.errors import DeadlineExceededError, OverloadedError, StorageUnavailableError
 
 _UNAVAILABLE: Final = "The database is not available now. Try again."
 _VALIDATION_FAILED: Final = "GRAPHQL_VALIDATION_FAILED"
@@ -19,6 +19,9 @@ log = structlog.get_logger("stockgate.graphql")
 
 def refusal_of(error: StorageUnavailableError | DeadlineExceededError) -> RefusedError:
     """What the database's state means for a request."""
+    if isinstance(error, OverloadedError):
+        headers = {"Retry-After": str(error.retry_after_s)}
+        return RefusedError(503, OVERLOADED, str(error), headers, {"retryAfter": error.retry_after_s})
     if isinstance(error, StorageUnavailableError):
         return RefusedError(503, SERVICE_UNAVAILABLE, _UNAVAILABLE, {"Retry-After": "1"})
     return RefusedError(504, DEADLINE_EXCEEDED, str(error))

@@ -19,8 +19,9 @@ from gateway.graphql.refusals import RefusedError
 from gateway.graphql.requests import Asked
 from gateway.settings import Settings
 from schema import operations
-from storage import deadline
+from storage import deadline, turnstile
 from storage.errors import DeadlineExceededError, StorageUnavailableError
+from storage.turnstile import Rank
 
 Answers = AsyncGenerator[list[str], None]
 
@@ -89,6 +90,7 @@ async def answers(caller: Caller, asked: Asked, admitted: Admitted | Sequence[Gr
     if not isinstance(admitted, Admitted):
         raise caller.refusal(admitted)
     with _told(caller):
+        turnstile.rank_as(None if admitted.operation.is_subscription else Rank.TILL)  # streams are limited themselves
         if not admitted.operation.is_subscription:
             yield [await _answer(caller, asked, admitted)]
             return

@@ -16,6 +16,10 @@ def errors(model: Model, *headers: str) -> Mapping[int, Answer]:
         413: Answer("The body is too large.", model, headers=headers),
         429: Answer("The key has spent its minute.", model, headers=[*headers, "Retry-After"]),
         500: Answer("A bug; the log has it under the request's id.", model, headers=headers),
-        503: Answer("The inventory is not available at the moment.", model, headers=[*headers, "Retry-After"]),
+        503: Answer(
+            "The inventory is not available at the moment, or too many wait for it.",
+            model,
+            headers=[*headers, "Retry-After"],
+        ),
         504: Answer("It took longer than a request may, and nothing was written.", model, headers=headers),
     }

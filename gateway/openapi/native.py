@@ -154,7 +154,7 @@ _GRAPHQL_ANSWERS: Final = {
     406: _not_run("There is nothing acceptable to answer in."),
     429: _not_run("The key has spent its minute.", "Retry-After"),
     500: _not_run("A bug; the log has it under the request's id."),
-    503: _not_run("The database does not answer.", "Retry-After"),
+    503: _not_run("The database does not answer, or too many wait for it: `OVERLOADED`.", "Retry-After"),
     504: _not_run("It took longer than a request may."),
 }
 _FEED_FAILED: Final = {
@@ -163,7 +163,7 @@ _FEED_FAILED: Final = {
     403: Answer("The key may not read, or does not see quantities as they are.", FeedFailure),
     429: Answer("The key has spent its minute.", FeedFailure, headers=["Retry-After"]),
     500: Answer("A bug; the log has it under the request's id.", FeedFailure),
-    503: Answer("The database does not answer.", FeedFailure, headers=["Retry-After"]),
+    503: Answer("The database does not answer, or too many wait for it.", FeedFailure, headers=["Retry-After"]),
     504: Answer("It took longer than a request may.", FeedFailure),
 }
 DESCRIBED: Final = Described(

@@ -47,7 +47,7 @@ def connections_most(settings: Settings) -> int:
 class Config(uvicorn.Config):
     """uvicorn's, for the protocols of this file."""
 
-    def __init__(self, app: str, settings: Settings, **options: Any) -> None:
+    def __init__(self, app: Any, settings: Settings, **options: Any) -> None:
         super().__init__(app, http=HttpConnection, ws=WebSocketConnection, **options)
         self.settings = settings
 

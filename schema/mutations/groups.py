@@ -10,7 +10,7 @@ from schema.context import Context
 from schema.errors import UserError, Wording, bad_input, of_error, of_outcome, without_quantities
 from schema.inputs import given
 from schema.mutations.inventory_inputs import LinesInput, WhyInput
-from storage import inventory
+from storage import inventory, turnstile
 from storage.changes import (
     Applied,
     ChangeGroup,
@@ -63,11 +63,12 @@ def group_of(context: Context, lines: Sequence[Requested], asked: WhyInput) -> C
 
 
 def counted(context: Context, name: str, lines: Sequence[object], *, least: int = 1) -> None:
-    """Raises GraphQLError for too many lines, and for too few."""
+    """What comes of so many lines may be a bulk. Raises GraphQLError for too many lines, and for too few."""
     if len(lines) > context.bulk_items_max:
         raise bad_input(f"Too many {name}: {len(lines)}. Send at most {context.bulk_items_max} at once.")
     if len(lines) < least:
         raise bad_input(f"`{name}` is empty: send at least one.")
+    turnstile.rank_by_lines(len(lines))
 
 
 async def apply(context: Context, group: ChangeGroup, wording: Wording, *, dry_run: bool) -> Result:

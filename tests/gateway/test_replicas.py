@@ -172,7 +172,7 @@ async def test_a_replica_that_is_dead_or_too_far_behind_is_not_asked_until_it_is
 async def test_ten_thousand_pairs_of_a_write_and_a_read_with_a_replica_two_seconds_behind(
     shop: Shop, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`pytest -m campaign tests/gateway/test_replicas.py` prints what it counted."""
+    """`scripts/test --campaign -k ten_thousand_pairs` prints what it counted."""
     shop.replica.start(behind="2s")
     writer, other, bystander, *_ = shop.keys
     choice, done, missed = random.Random(7), Counter[str](), 0  # noqa: S311 (no secret)

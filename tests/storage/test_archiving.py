@@ -112,11 +112,12 @@ async def test_pruning_that_is_killed_again_and_again_ends_and_loses_nothing(
         command = [f"{Path(sys.executable).parent}/stockgate", "ledger", "archive", f"{tmp_path}/{kills}.gz"]
         process = await asyncio.create_subprocess_exec(
             *command, "--before", f"{ago(6):%Y-%m-%d}", "--prune", "--yes",
-            env={**os.environ, "STOCKGATE_DATABASE_URL": url}, stderr=asyncio.subprocess.DEVNULL,
+            env={**os.environ, "STOCKGATE_DATABASE_URL": url}, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         try:
             async with asyncio.timeout(chance.uniform(0.5, 1) * (2 + kills / 2)):
-                assert await process.wait() == 0
+                _, told = await process.communicate()
+                assert process.returncode == 0, told
                 break
         except TimeoutError:
             process.kill()

@@ -13,7 +13,7 @@ from gateway.dialects.mulopimfwc_v1.items import ITEM_REQUIRED, read_item
 from gateway.dialects.mulopimfwc_v1.responses import BulkResults
 from gateway.dialects.wordpress import Answer, RestError, RestRequest
 from gateway.request_log import request_id_of
-from storage import inventory
+from storage import inventory, turnstile
 from storage.changes import (
     Applied,
     Change,
@@ -32,6 +32,7 @@ async def bulk_sync(request: RestRequest) -> Answer:
     """POST /inventory/bulk-sync: each item by itself, unless so many fail that none counts."""
     extra = ExtraHeaders.of(request.http.headers)
     items, settings = requests.bulk_items(request), request.settings
+    turnstile.rank_by_lines(len(items))
     judged = len(items) if settings.bulk_rollback_ratio_of == "request" else settings.bulk_items_max
     group = ChangeGroup(
         changes=[read_item(item, stock_required=settings.mulopimfwc_stock_required) for item in items],

@@ -19,10 +19,11 @@ from gateway.dialects.mulopimfwc_v1.items import slug_of
 from gateway.dialects.mulopimfwc_v1.requests import Export, Paging
 from gateway.dialects.mulopimfwc_v1.responses import ExportRow, Product
 from gateway.dialects.wordpress import Answer, RestError, RestRequest
-from storage import deadline, locations, products, stock_levels
+from storage import deadline, locations, products, stock_levels, turnstile
 from storage.locations import ListedLocation
 from storage.products import ProductFilter
 from storage.stock_levels import NEVER_STOCKED, StockedItem, StockFilter
+from storage.turnstile import Rank
 
 ROWS_PER_CHUNK: Final = 4_000
 _MEDIA_TYPE: Final = "text/csv; charset=utf-8"
@@ -72,6 +73,7 @@ async def export(request: RestRequest) -> Answer | Response:
     wanted = Export.of(request)
     if wanted.csv:
         return await _download(request, wanted)
+    turnstile.rank_as(Rank.EXPORT)
     total, data = await request.database.read(_page, wanted, _within(request))
     page, per_page = wanted.paging.page, wanted.paging.per_page
     pages = -(-total // per_page)
@@ -151,6 +153,7 @@ async def _chunks(request: RestRequest, wanted: Export) -> AsyncGenerator[str]:
     if slots.locked():
         # each export keeps a connection for as long as its client takes to read: writes must not run out of them
         raise RestError(503, "too_many_exports", "Too many exports at once. Try again.", headers={"Retry-After": "5"})
+    turnstile.rank_as(Rank.EXPORT)
     async with slots, request.database.reading() as session:
         places, stock = await _selected(session, wanted, _within(request))
         if not places:

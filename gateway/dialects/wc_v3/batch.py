@@ -15,6 +15,7 @@ from gateway.dialects.wc_v3.saving import Caller, Saved, Saving, save
 from gateway.dialects.wc_v3.writes import Call
 from gateway.dialects.wordpress import Answer, RestError, RestRequest
 from gateway.dialects.wordpress.coercion import InvalidValueError
+from storage import turnstile
 from storage.changes import Policy
 from storage.idempotency import KEY_LENGTH_MAX
 
@@ -39,6 +40,7 @@ async def batch(request: RestRequest) -> Answer:
     if call.caller.expected is not None:
         raise RestError(400, "invalid_header", "If-Match is for one product, not for a batch.")
     entries = [_entry(kind, item, call.reader) for kind, items in _lists(request).items() for item in items]
+    turnstile.rank_by_lines(len(entries))
     saving = await call.run(_save_all, entries, call.caller)
     answer: dict[str, list[Any]] = {}
     for entry in entries:

@@ -16,8 +16,9 @@ from gateway.dialects.wc_v3 import oauth
 from gateway.dialects.wc_v3.oauth import OAuthError, SignatureDiffersError, Signed
 from gateway.dialects.wordpress.addressing import sent
 from gateway.server_secret import ServerSecret, ServerSecretError
-from storage import consumer_pairs, nonces
+from storage import consumer_pairs, nonces, turnstile
 from storage.database import Database
+from storage.turnstile import Rank
 
 REMEMBERED_S: Final = oauth.WINDOW_S + 60
 """How long a nonce is. A little longer than needed: clocks of several hosts are not one."""
@@ -59,6 +60,7 @@ class Signatures:
         oauth.check_time(request, now)
         if not await self._database.transact(self._claim, consumer, request, now):
             raise OAuthError("Invalid nonce - nonce has already been used.")
+        turnstile.rank_as(Rank.TILL)  # nothing of what is asked for was written yet
         return consumer.principal
 
     async def _claim(self, session: AsyncSession, consumer: Consumer, request: Signed, now: float) -> bool:

@@ -16,7 +16,7 @@ from gateway.dialects.extra_headers import InvalidHeaderError
 from gateway.dialects.wordpress.answers import Answer, RestError, no_route
 from gateway.dialects.wordpress.conventions import respond
 from gateway.request_log import request_id_of
-from storage.errors import DeadlineExceededError, StorageUnavailableError
+from storage.errors import DeadlineExceededError, OverloadedError, StorageUnavailableError
 
 RETRY_AFTER_S: Final = 2
 log = structlog.get_logger("stockgate.wordpress")
@@ -58,12 +58,10 @@ async def _too_late(request: Request, error: Exception) -> Response:
 
 async def _unavailable(request: Request, error: Exception) -> Response:
     log.warning("storage unavailable", request_id=request_id_of(request.scope), reason=str(error))
-    failure = RestError(
-        503,
-        "service_unavailable",
-        "The inventory is not available at the moment. Please try again.",
-        headers={"Retry-After": str(RETRY_AFTER_S)},
-    )
+    message, retry_after_s = "The inventory is not available at the moment. Please try again.", RETRY_AFTER_S
+    if isinstance(error, OverloadedError):
+        message, retry_after_s = str(error), error.retry_after_s
+    failure = RestError(503, "service_unavailable", message, headers={"Retry-After": str(retry_after_s)})
     return respond(request, failure.answer)
 
 

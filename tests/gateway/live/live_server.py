@@ -5,26 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import orjson
-import uvicorn
 from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from gateway.server import serving as serving_module
+from gateway.server.connection import Config
+from gateway.server.serving import Hooks
+
 PATIENCE_S = 10.0
 PROTOCOL = Subprotocol("graphql-transport-ws")
 
 
-class Server(uvicorn.Server):
+class Server(serving_module.Server):
     """One that leaves the signals of the process that runs the tests alone."""
 
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+    def __init__(self, config: Config) -> None:
+        super().__init__(config, Hooks(), signals=(), stop_seconds_max=5)
 
     @property
     def address(self) -> str:
@@ -38,9 +40,7 @@ async def serving(app: Starlette) -> AsyncIterator[Server]:
     """The application on a free port, until the context ends."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        app, log_config=None, access_log=False, timeout_graceful_shutdown=5, proxy_headers=False
-    )  # as gateway/cli/serving.py has it
+    config = Config(app, app.state.settings, log_config=None, access_log=False, proxy_headers=False)
     server = Server(config)
     running = asyncio.create_task(server.serve(sockets=[listening]))
     try:

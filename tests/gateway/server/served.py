@@ -82,7 +82,13 @@ def serving(folder: Path, *options: str, port: int = 0, **variables: str) -> Ite
     command = [str(Path(sys.executable).with_name("stockgate")), "serve", "--port", str(port), *options]
     with log.open("w") as errors:
         process = subprocess.Popen(
-            command, cwd=folder, env=environment(**variables), stdout=subprocess.PIPE, stderr=errors, text=True
+            command,
+            cwd=folder,
+            env=environment(**variables),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,  # so that it can be told by a terminal's Ctrl-C: all of its processes
         )
     assert process.stdout is not None
     base = re.search(r"GraphQL on http://127.0.0.1:(\d+)/", process.stdout.readline())
