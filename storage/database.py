@@ -122,9 +122,14 @@ class Database:
 
     async def _attempt(self, operation: Any, args: Any, kwargs: Any, *, keep: bool) -> Any:
         with engine_errors.told():
+            try:  # without what a retry takes to be set up
+                return await self._once(operation, args, kwargs, keep=keep)
+            except Exception as error:
+                if not engine_errors.is_retryable(error):
+                    raise
             async for attempt in stamina.retry_context(
                 on=engine_errors.is_retryable,
-                attempts=12,
+                attempts=11,
                 wait_initial=0.005,
                 wait_max=0.5,
                 wait_jitter=0.05,
