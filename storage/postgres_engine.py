@@ -53,7 +53,9 @@ def create(url: URL, connector: Connector) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "handle_error")
     def failed(context: Any) -> None:
-        if context.connection is not None and not context.connection.invalidated:
+        if context.connection is None or context.connection.invalidated:
+            return
+        if not context.connection.connection.driver_connection.is_closed():  # it would not know its process any more
             asked.discard(_pid_of(context.connection))
 
     return engine

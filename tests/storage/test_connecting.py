@@ -131,6 +131,28 @@ async def test_an_answer_that_never_comes_is_asked_for_again_and_a_slow_one_is_w
         await other.close()
 
 
+async def test_what_was_begun_on_a_connection_that_fell_silent_holds_no_lock_for_long(
+    catalogue: Database, database_url: str
+) -> None:
+    async with swallowing_proxy(database_url) as proxy:
+        database = Database(proxy.url, Connections(each_max=3))
+        attempts = 0
+
+        async def cut_off_midway(session: Any) -> None:
+            nonlocal attempts
+            attempts += 1
+            await run(session, "SELECT id FROM product WHERE id = 1 FOR UPDATE")
+            if attempts == 1:
+                await asyncio.sleep(0.1)  # what comes in is older than what goes out, on the kernel's coarse clock
+                proxy.swallow()
+                await run(session, "SELECT 1")
+
+        async with asyncio.timeout(10):  # the server itself would wait for two hours
+            await database.transact(cut_off_midway)
+        assert attempts == 2
+        await database.close()
+
+
 SLOW = "SELECT 'slow' FROM pg_sleep(2.2)"
 
 

@@ -73,3 +73,20 @@ sqlite3.sqlite_version_info = 3, 51, 3; sqlite_library.check()"""
 def test_its_errors_are_told_as_what_they_mean(tmp_path: Path) -> None:
     with pytest.raises(StorageUnavailableError, match="unable to open"), told():
         dbapi.connect(tmp_path / "no folder" / "shop.db")
+
+
+async def test_a_file_is_not_opened_while_it_is_read_only_and_is_written_to_as_soon_as_it_is_not(
+    sqlite_template: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(sqlite_template)
+    with monkeypatch.context() as protected:
+        protected.setattr("os.access", lambda *_: False)  # tests may run as root, who may write anywhere
+        for ask in (database.fetch_text(_VERSION, ()), database.transact(_count)):
+            with pytest.raises(StorageUnavailableError, match="readonly database"):
+                await ask
+    assert await database.transact(_count) == 0
+    await database.close()
+
+
+async def _count(session: AsyncSession) -> int:
+    return int((await session.execute(text("SELECT count(*) FROM product"))).scalar_one())
