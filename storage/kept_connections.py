@@ -6,6 +6,7 @@ is given back only when something went wrong, when somebody waits for it, or whe
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -34,12 +35,12 @@ class KeptConnections:
             else:
                 result = await getattr(connection, method)(*arguments)
         except BaseException:
-            await self._pool.release(connection)  # which waits until what was cancelled has ended
+            await self._give(connection)  # which waits until what was cancelled has ended
             raise
         finally:
             self._asked.discard(pid)
         if self._waiting or expired != self._expired:
-            await self._pool.release(connection)
+            await self._give(connection)
         else:
             self._idle.append(connection)
         return result
@@ -48,9 +49,10 @@ class KeptConnections:
         """The last one used, whose server process has its memory at hand."""
         while self._idle:
             connection = self._idle.pop()
-            if not connection.is_closed():
-                return connection
-            await self._pool.release(connection)
+            with suppress(asyncpg.InterfaceError):  # ended by the server, and so back in the pool by itself
+                if not connection.is_closed():
+                    return connection
+                await self._give(connection)
         self._waiting += 1
         try:
             return await self._pool.acquire()
@@ -75,4 +77,9 @@ class KeptConnections:
 
     async def _give_back(self) -> None:
         while self._idle:
-            await self._pool.release(self._idle.pop())
+            await self._give(self._idle.pop())
+
+    async def _give(self, connection: Any) -> None:
+        """Back to the pool, unless the server ends the connection in the same moment: then it is there by itself."""
+        with suppress(asyncpg.InternalClientError):
+            await self._pool.release(connection)

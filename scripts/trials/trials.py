@@ -73,7 +73,7 @@ def run(  # noqa: PLR0917 (what makes a trial, in the order of its making)
         try:
             _wait_until_acknowledged(shop, time.monotonic())
             for n in range(times):
-                time.sleep(shop.chance.uniform(0, 0.3))
+                time.sleep(shop.chance.uniform(0, 1))
                 back_at = fault(shop, n)
                 recoveries.append(_wait_until_acknowledged(shop, back_at) - back_at)
                 loop.run(_look(books, url))
