@@ -19,7 +19,7 @@ BESIDE: Final = sqlite_library.dbapi.sqlite_version_info >= (3, 51, 3)
 """Whether this library may: older ones have the WAL-reset bug, which takes two connections that do this and that at
 once, or cannot say how much there is to do. With those SQLite goes on doing it by itself."""
 _PAGES_DUE: Final = 1_000  # SQLite's own default
-_PAGES_MAX: Final = 16_384  # 64 MiB: writers that never pause would let the log grow for ever
+_PAGES_MAX: Final = 8_192  # 32 MiB: writers that never pause would let the log grow for ever
 _PAUSE_S: Final = 0.05
 WRITERS_PRAGMA: Final = f"PRAGMA wal_autocheckpoint={_PAGES_MAX if BESIDE else _PAGES_DUE}"
 """At how many pages a commit does it itself all the same."""
@@ -37,7 +37,7 @@ class Checkpoints:
         self._looked_at = 0.0
 
     def due(self) -> None:
-        """Something was committed: see whether it is time, at once or, after many small writes, soon."""
+        """Something was written, or could not be: see whether it is time, at once or, after many small writes, soon."""
         if not BESIDE or self._timer is not None:
             return
         loop = asyncio.get_running_loop()

@@ -103,12 +103,14 @@ class Database:
         What the engine asks to retry (deadlock, serialization) is retried from the start, with jitter.
         Raises StorageUnavailableError when nothing can be written now, DeadlineExceededError when it took too long.
         """
-        result: T = await self._attempt(operation, args, kwargs, keep=True)
+        try:
+            result: T = await self._attempt(operation, args, kwargs, keep=True)
+        finally:  # also after one that failed: the log may be what fills the disk
+            if self._checkpoints is not None:
+                self._checkpoints.due()
         turnstile.rank_as(None)  # whoever has written is told what came of it, however many wait
         if self.replicas is not None and (written := await self.replicas.wrote()):
             self._wakeups.tell_written(*written)
-        if self._checkpoints is not None:
-            self._checkpoints.due()
         if self.committed:
             for wake in self.committed:
                 wake()

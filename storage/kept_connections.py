@@ -39,7 +39,9 @@ class KeptConnections:
             raise
         finally:
             self._asked.discard(pid)
-        if self._waiting or expired != self._expired:
+        if expired != self._expired:
+            self._end(connection)
+        elif self._waiting:
             await self._give(connection)
         else:
             self._idle.append(connection)
@@ -63,7 +65,8 @@ class KeptConnections:
         """Use none of those that there are for another statement."""
         self._expired += 1
         await self._pool.expire_connections()
-        await self._give_back()
+        while self._idle:
+            self._end(self._idle.pop())
 
     def terminate(self) -> None:
         """End them all, and what runs on them."""
@@ -78,6 +81,12 @@ class KeptConnections:
     async def _give_back(self) -> None:
         while self._idle:
             await self._give(self._idle.pop())
+
+    @staticmethod
+    def _end(connection: Any) -> None:
+        """Without a word to the server, whose answer may never come; then it is back in the pool by itself."""
+        with suppress(asyncpg.InterfaceError):  # as it is when the server has ended it
+            connection.terminate()
 
     async def _give(self, connection: Any) -> None:
         """Back to the pool, unless the server ends the connection in the same moment: then it is there by itself."""

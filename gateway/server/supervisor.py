@@ -141,7 +141,7 @@ class Supervisor:
             now = time.monotonic()
             served = worker.ready_at is not None
             self._has_served = self._has_served or served
-            if not self._has_served:
+            if not self._has_served and code >= 0:  # nobody killed it
                 log.error("a worker did not start: stopping", pid=worker.pid, exit_code=code)
                 return code or 1
             delay = place.vacate(lived_s=now - worker.ready_at if worker.ready_at else 0.0)

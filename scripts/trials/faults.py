@@ -13,8 +13,8 @@ counts, and exits 1 when anything is wrong.
               again; no worker may die of it (needs root, to mount it)
   readonly    SQLite: file and folder become read-only and the workers are killed, so that the next ones find them so;
               then they become writable again (needs root, whose right to write anywhere is taken from the server)
-  clock       the gateways' clock jumps by minutes, hours, weeks and years, back and forth, while the monotonic clock goes
-              on (needs a C compiler)
+  clock       the gateways' clock jumps by minutes, hours, weeks and years, back and forth, while the monotonic clock
+              goes on (needs a C compiler)
 """
 
 from __future__ import annotations

@@ -70,6 +70,28 @@ async def test_a_filled_log_is_moved_into_the_file_also_when_a_reader_kept_it_fr
     assert not await asyncio.to_thread(Path(f"{path}-wal").exists)  # the last one out moves the rest
 
 
+async def test_the_log_is_moved_also_when_a_write_fails_for_it_may_be_what_fills_the_disk(catalogue: Database) -> None:
+    async def fail(_session: Any) -> None:
+        raise ZeroDivisionError
+
+    async def is_at_rest() -> bool:
+        assert catalogue._checkpoints is not None
+        return catalogue._checkpoints._running is None and catalogue._checkpoints._timer is None
+
+    async with catalogue.reading() as snapshot:
+        assert await _length(snapshot) == 0
+        await catalogue.transact(_describe, "x" * 6_000_000)
+        await _until(is_at_rest)
+    assert await _in_log(str(catalogue.url.database)) >= 1_000
+    with pytest.raises(ZeroDivisionError):
+        await catalogue.transact(fail)
+
+    async def is_moved() -> bool:
+        return await _in_log(str(catalogue.url.database)) < 1_000
+
+    await _until(is_moved)
+
+
 async def test_writers_do_not_depend_on_it(catalogue: Database, tmp_path: Path) -> None:
     """Its file cannot be opened, as when there are no descriptors left: that is told, and tried again."""
     path = str(catalogue.url.database)

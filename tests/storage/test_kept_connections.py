@@ -10,6 +10,7 @@ import pytest
 
 from storage.connecting import Connections
 from storage.database import Database
+from tests.storage.swallowing import swallowing_proxy
 
 pytestmark = pytest.mark.parametrize("template_url", ["postgresql"], indirect=True)
 
@@ -61,3 +62,13 @@ async def test_connections_that_are_expired_are_not_used_again(database_url: str
         after = set(await asyncio.gather(*(database.fetch_text(SLOW, []) for _ in range(3))))
     assert len(after) == 3
     assert before.isdisjoint(after)
+
+
+async def test_connections_that_fell_silent_are_let_go_without_waiting_for_an_answer(database_url: str) -> None:
+    async with swallowing_proxy(database_url) as proxy, reading(proxy.url, 2) as database:
+        await asyncio.gather(*(database.fetch_text(SLOW, []) for _ in range(2)))
+        proxy.swallow()
+        async with asyncio.timeout(5):
+            for told in database.connector.unanswered.ended:
+                await told()
+            assert await database.fetch_text(PID, []) is not None

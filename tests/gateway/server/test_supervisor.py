@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -116,7 +117,7 @@ async def test_a_worker_that_hangs_is_replaced_one_that_cannot_start_is_not_trie
         settled(lambda: served.status() == 200)
         os.killpg(served.process.pid, signal.SIGINT)
         settled(lambda: can_be_bound(served.port), within_s=5)
-        time.sleep(0.5)  # a worker looks ten times per second whether it is to stop
+        await asyncio.sleep(0.5)  # a worker looks ten times per second whether it is to stop
         answer = ended(accepted)
         assert b'"onHand":1' in answer
         assert b"connection: close" in answer.lower()
