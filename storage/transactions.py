@@ -3,6 +3,7 @@ text (storage/prepared.py) between those of SQLAlchemy's session."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
@@ -26,7 +27,7 @@ Observer = Callable[[str], None]
 """Is told the text of each statement before it is run."""
 
 
-class _Transaction:
+class _Transaction(ABC):
     """What both engines have in common. Whoever leaves it without commit() takes everything back."""
 
     def __init__(self, session: AsyncSession, connection: AsyncConnection, observers: Sequence[Observer]) -> None:
@@ -53,14 +54,14 @@ class _Transaction:
             await self._session.commit()  # what it has not sent yet
         await self._commit()
 
-    async def _begin(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def _begin(self) -> None: ...
 
-    async def _commit(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def _commit(self) -> None: ...
 
-    async def _rollback(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def _rollback(self) -> None: ...
 
     def _observe(self, sql: str) -> None:
         for observer in self._observers:
