@@ -1,4 +1,4 @@
-"""Whether the migrations, all run on an empty database, make exactly what storage/tables.py describes."""
+"""Whether the migrations, all run on an empty database, make exactly what storage/tables/ describes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def main() -> int:
         finally:
             await database.close()
     for difference in found:
-        print(f"storage/tables.py and the migrations differ: {difference}", file=sys.stderr)
+        print(f"storage/tables/ and the migrations differ: {difference}", file=sys.stderr)
     return 1 if found else 0
 
 

@@ -1,4 +1,4 @@
-"""The rows of a catalogue document: the columns of storage/tables.py, and what may stand in them."""
+"""The rows of a catalogue document: the columns of storage/tables/, and what may stand in them."""
 
 from __future__ import annotations
 

@@ -151,5 +151,5 @@ async def _at_once(session: AsyncSession, statements: Sequence[str]) -> None:
 
 
 def is_partition(name: Any) -> bool:
-    """Whether a table is a part of the ledger, and so not described by itself in storage/tables.py."""
+    """Whether a table is a part of the ledger, and so not described by itself in storage/tables/."""
     return name is not None and (name == _DEFAULT or _NAME.fullmatch(name) is not None)

@@ -1,4 +1,4 @@
-"""The shape of the database, nothing more. Rows are read through these classes; they validate nothing."""
+"""Locations, products and their stock levels, with the ledger and what else tells of changes."""
 
 from __future__ import annotations
 
@@ -10,39 +10,8 @@ from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, In
 from sqlmodel import Field, SQLModel
 
 from storage.changes import UNCOUNTED
-from storage.columns import Document, Id, Key, Price, Timestamp
-
-SQLModel.metadata.naming_convention = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
-}
-
-
-def _id() -> Any:
-    return Field(default=None, sa_column=Column(Id, primary_key=True, autoincrement=True))
-
-
-def _text(*, nullable: bool = False, unique: bool = False) -> Any:
-    return Field(default=None if nullable else "", sa_column=Column(Text, nullable=nullable, unique=unique))
-
-
-def _count() -> Any:
-    return Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
-
-
-def _flag(*, default: bool) -> Any:
-    return Field(default=default, sa_column=Column(Boolean, nullable=False))
-
-
-def _time(*, nullable: bool = False) -> Any:
-    return Field(default=None, sa_column=Column(Timestamp, nullable=nullable))
-
-
-def _price() -> Any:
-    return Field(default=None, sa_column=Column(Price))
+from storage.columns import Document, Id, Key
+from storage.tables.fields import flag, moment, price, row_id, units, words
 
 
 def _unique_when_kept(column: str, given: str) -> Index:
@@ -62,27 +31,28 @@ class Location(SQLModel, table=True):
     `pickup`: customers may collect here. An archived location is inactive, too.
     """
 
-    id: int | None = _id()
+    id: int | None = row_id()
     slug: str = Field(sa_column=Column(Key, nullable=False, unique=True))
     code: str | None = Field(default=None, sa_column=Column(Key, unique=True))
     name: str = Field(sa_column=Column(Key, nullable=False))
-    description: str = _text()
+    description: str = words()
     kind: str = Field(default="store", sa_column=Column(Text, nullable=False))
-    active: bool = _flag(default=True)
-    is_default: bool = _flag(default=False)
+    active: bool = flag(default=True)
+    is_default: bool = flag(default=False)
     pickup: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
     position: int = Field(default=0, sa_column=Column(Integer, nullable=False))
-    address1: str | None = _text(nullable=True)
-    address2: str | None = _text(nullable=True)
-    city: str | None = _text(nullable=True)
-    region: str | None = _text(nullable=True)
-    postcode: str | None = _text(nullable=True)
-    country: str | None = _text(nullable=True)
+    address1: str | None = words(nullable=True)
+    address2: str | None = words(nullable=True)
+    city: str | None = words(nullable=True)
+    region: str | None = words(nullable=True)
+    postcode: str | None = words(nullable=True)
+    country: str | None = words(nullable=True)
     latitude: float | None = Field(default=None, sa_column=Column(Float))
     longitude: float | None = Field(default=None, sa_column=Column(Float))
-    created_at: datetime = _time()
-    updated_at: datetime = _time()
-    archived_at: datetime | None = _time(nullable=True)
+    low_stock_threshold: int | None = Field(default=None, sa_column=Column(Integer))
+    created_at: datetime = moment()
+    updated_at: datetime = moment()
+    archived_at: datetime | None = moment(nullable=True)
 
     __table_args__ = (
         # at most one default location
@@ -110,30 +80,30 @@ class Product(SQLModel, table=True):
     only its history is left to see.
     """
 
-    id: int | None = _id()
+    id: int | None = row_id()
     parent_id: int | None = Field(default=None, sa_column=Column(Id, ForeignKey("product.id"), index=True))
     type: str = Field(default="simple", sa_column=Column(Key, nullable=False))
-    sku: str | None = _text(nullable=True)
+    sku: str | None = words(nullable=True)
     sku_key: str = Field(default="", sa_column=Column(Key, nullable=False))
     gtin: str | None = Field(default=None, sa_column=Column(Key))
-    gtin_text: str | None = _text(nullable=True)
-    name: str = _text()
+    gtin_text: str | None = words(nullable=True)
+    name: str = words()
     name_key: str = Field(default="", sa_column=Column(Key, nullable=False))
     status: str = Field(default="publish", sa_column=Column(Key, nullable=False))
     attributes: list[dict[str, str]] = Field(default_factory=list, sa_column=Column(Document, nullable=False))
-    manage_stock: bool = _flag(default=True)
+    manage_stock: bool = flag(default=True)
     backorders: str = Field(default="no", sa_column=Column(Text, nullable=False))
-    regular_price: Decimal | None = _price()
-    sale_price: Decimal | None = _price()
-    sale_starts_at: datetime | None = _time(nullable=True)
-    sale_ends_at: datetime | None = _time(nullable=True)
-    tax_rate: Decimal | None = _price()
+    regular_price: Decimal | None = price()
+    sale_price: Decimal | None = price()
+    sale_starts_at: datetime | None = moment(nullable=True)
+    sale_ends_at: datetime | None = moment(nullable=True)
+    tax_rate: Decimal | None = price()
     low_stock_threshold: int | None = Field(default=None, sa_column=Column(Integer))
     stock_status: str = Field(default="instock", sa_column=Column(Key, nullable=False, server_default="instock"))
     extra: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Document, nullable=False, server_default="{}"))
-    created_at: datetime = _time()
-    updated_at: datetime = _time()
-    deleted_at: datetime | None = _time(nullable=True)
+    created_at: datetime = moment()
+    updated_at: datetime = moment()
+    deleted_at: datetime | None = moment(nullable=True)
 
     __table_args__ = (
         Index("ix_product_name_key_id", "name_key", "id"),
@@ -165,14 +135,15 @@ class StockLevel(SQLModel, table=True):
     product_id: int = Field(sa_column=Column(Id, ForeignKey("product.id"), primary_key=True, autoincrement=False))
     location_id: int = Field(sa_column=Column(Id, ForeignKey("location.id"), primary_key=True, autoincrement=False))
     on_hand: int | None = Field(default=None, sa_column=Column(BigInteger))
-    regular_price: Decimal | None = _price()
-    sale_price: Decimal | None = _price()
-    backorders: str | None = _text(nullable=True)
-    disabled: bool = _flag(default=False)
-    reserved: int = _count()
-    safety_stock: int = _count()
+    regular_price: Decimal | None = price()
+    sale_price: Decimal | None = price()
+    backorders: str | None = words(nullable=True)
+    disabled: bool = flag(default=False)
+    reserved: int = units()
+    safety_stock: int = units()
+    low_stock_threshold: int | None = Field(default=None, sa_column=Column(Integer))
     version: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
-    updated_at: datetime = _time()
+    updated_at: datetime = moment()
 
     __table_args__ = (
         Index("ix_stock_level_location_id_product_id", "location_id", "product_id"),
@@ -192,18 +163,18 @@ class StockChangeGroup(SQLModel, table=True):
 
     __tablename__ = "stock_change_group"
 
-    id: int | None = _id()
-    dialect: str = _text()
+    id: int | None = row_id()
+    dialect: str = words()
     api_key_id: int | None = Field(default=None, sa_column=Column(Id))
-    principal: str = _text()
+    principal: str = words()
     reason: str = Field(default="unspecified", sa_column=Column(Key, nullable=False, server_default="unspecified"))
     note: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
-    reference: str = _text()
-    request_id: str = _text()
+    reference: str = words()
+    request_id: str = words()
     reverses_id: int | None = Field(
         default=None, sa_column=Column(Id, ForeignKey("stock_change_group.id"), unique=True)
     )
-    created_at: datetime = _time()
+    created_at: datetime = moment()
 
     __table_args__ = (Index("ix_stock_change_group_created_at_id", "created_at", "id"),)
 
@@ -221,7 +192,7 @@ class LedgerEntry(SQLModel, table=True):
 
     __tablename__ = "ledger_entry"
 
-    sequence: int | None = _id()
+    sequence: int | None = row_id()
     group_id: int = Field(sa_column=Column(Id, ForeignKey("stock_change_group.id"), nullable=False))
     line: int = Field(sa_column=Column(Integer, nullable=False))
     product_id: int = Field(sa_column=Column(Id, nullable=False))
@@ -229,14 +200,14 @@ class LedgerEntry(SQLModel, table=True):
     delta: int = Field(sa_column=Column(BigInteger, nullable=False))
     before: int | None = Field(default=None, sa_column=Column(BigInteger))
     on_hand: int | None = Field(default=None, sa_column=Column(BigInteger))
-    regular_price: Decimal | None = _price()
-    sale_price: Decimal | None = _price()
-    backorders: str | None = _text(nullable=True)
-    disabled: bool = _flag(default=False)
-    reserved: int = _count()
-    safety_stock: int = _count()
+    regular_price: Decimal | None = price()
+    sale_price: Decimal | None = price()
+    backorders: str | None = words(nullable=True)
+    disabled: bool = flag(default=False)
+    reserved: int = units()
+    safety_stock: int = units()
     version: int = Field(sa_column=Column(BigInteger, nullable=False))
-    created_at: datetime = _time()
+    created_at: datetime = moment()
 
     __table_args__ = (
         Index("ix_ledger_entry_group_id_line", "group_id", "line"),
@@ -262,14 +233,14 @@ class LedgerOpening(SQLModel, table=True):
     entries: int = Field(sa_column=Column(BigInteger, nullable=False))
     delta: int = Field(sa_column=Column(BigInteger, nullable=False))
     on_hand: int | None = Field(default=None, sa_column=Column(BigInteger))
-    regular_price: Decimal | None = _price()
-    sale_price: Decimal | None = _price()
-    backorders: str | None = _text(nullable=True)
-    disabled: bool = _flag(default=False)
-    reserved: int = _count()
-    safety_stock: int = _count()
+    regular_price: Decimal | None = price()
+    sale_price: Decimal | None = price()
+    backorders: str | None = words(nullable=True)
+    disabled: bool = flag(default=False)
+    reserved: int = units()
+    safety_stock: int = units()
     version: int = Field(sa_column=Column(BigInteger, nullable=False))
-    created_at: datetime = _time()
+    created_at: datetime = moment()
 
     __table_args__ = (
         Index("ix_ledger_opening_sequence", "sequence"),
@@ -285,84 +256,5 @@ class CatalogChange(SQLModel, table=True):
     sequence: int = Field(sa_column=Column(Id, primary_key=True, autoincrement=False))
     product_id: int | None = Field(default=None, sa_column=Column(Id))
     location_id: int | None = Field(default=None, sa_column=Column(Id))
-    deleted: bool = _flag(default=False)
-    created_at: datetime = _time()
-
-
-class PersistedOperation(SQLModel, table=True):
-    """A GraphQL document by its SHA-256. `listed` ones are on the allow-list; the others were sent by clients."""
-
-    __tablename__ = "persisted_operation"
-
-    sha256: str = Field(sa_column=Column(Key, primary_key=True))
-    document: str = _text()
-    listed: bool = _flag(default=False)
-    created_at: datetime = _time()
-
-
-class IdempotencyRecord(SQLModel, table=True):
-    """What became of a request with an idempotency key, to answer its replays. `caller` keeps keys of callers apart."""
-
-    __tablename__ = "idempotency_record"
-
-    caller: str = Field(sa_column=Column(Key, primary_key=True))
-    key: str = Field(sa_column=Column(Key, primary_key=True))
-    fingerprint: str = _text()
-    answer: str = _text()
-    created_at: datetime = _time()
-
-    __table_args__ = (Index("ix_idempotency_record_created_at", "created_at"),)
-
-
-class ApiKey(SQLModel, table=True):
-    """Who may call. Only the token's SHA-256 is kept; `hint` is its beginning, to recognise it in a list.
-
-    `secret_hash` makes it a consumer pair, as wc/v3 has them: then the hash of the token is that of the consumer key,
-    and this is the SHA-256 of the consumer secret.
-
-    `visibility` says how exactly it sees quantities: storage.access.Visibility; `cap` goes with `capped`. `origins` are
-    the web pages that may use it (NULL: any caller), `cost_per_minute` its budget (NULL: the server's default).
-    """
-
-    __tablename__ = "api_key"
-
-    id: int | None = _id()
-    name: str = _text()
-    hint: str = _text()
-    token_hash: str = Field(sa_column=Column(Key, nullable=False, unique=True))
-    secret_hash: str | None = _text(nullable=True)
-    scopes: list[str] = Field(default_factory=list, sa_column=Column(Document, nullable=False))
-    location_ids: list[int] | None = Field(default=None, sa_column=Column(Document))
-    visibility: str = Field(default="exact", sa_column=Column(Key, nullable=False, server_default="exact"))
-    cap: int | None = Field(default=None, sa_column=Column(Integer))
-    origins: list[str] | None = Field(default=None, sa_column=Column(Document))
-    cost_per_minute: int | None = Field(default=None, sa_column=Column(Integer))
-    created_at: datetime = _time()
-    expires_at: datetime | None = _time(nullable=True)
-    revoked_at: datetime | None = _time(nullable=True)
-    last_used_at: datetime | None = _time(nullable=True)
-
-
-class OauthNonce(SQLModel, table=True):
-    """That a consumer pair signed a request with this nonce, good for one request, at this time in Unix seconds."""
-
-    __tablename__ = "oauth_nonce"
-
-    api_key_id: int = Field(sa_column=Column(Id, primary_key=True, autoincrement=False))
-    nonce: str = Field(sa_column=Column(Key, primary_key=True))
-    timestamp: int = Field(sa_column=Column(BigInteger, nullable=False))
-
-    __table_args__ = (Index("ix_oauth_nonce_timestamp", "timestamp"),)
-
-
-class WebhookSecret(SQLModel, table=True):
-    """What a system that pushes webhooks presents. Only its SHA-256 is kept."""
-
-    __tablename__ = "webhook_secret"
-
-    id: int | None = _id()
-    name: str = _text()
-    hint: str = _text()
-    secret_hash: str = Field(sa_column=Column(Key, nullable=False, unique=True))
-    created_at: datetime = _time()
-    revoked_at: datetime | None = _time(nullable=True)
+    deleted: bool = flag(default=False)
+    created_at: datetime = moment()
