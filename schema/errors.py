@@ -56,6 +56,7 @@ RENDERED = {
     ErrorCode.STOCK_LEFT: "The location has stock: say where it shall go.",
     ErrorCode.KEY_NOT_FOUND: "There is no such API key or webhook secret, or none that is still valid.",
     ErrorCode.NOT_GRANTED: "An API key cannot give another what it does not have itself.",
+    ErrorCode.INVALID_WEBHOOK_URL: "Webhooks are not sent to this URL: it is malformed, or leads inward.",
     ErrorCode.INVALID_IDEMPOTENCY_KEY: "An idempotency key is 1 to 255 printable characters.",
     ErrorCode.IDEMPOTENCY_KEY_REUSED: "The idempotency key was used before with another request.",
 }

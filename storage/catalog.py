@@ -55,16 +55,24 @@ class Row:
     became: str
 
 
-async def import_catalog(session: AsyncSession, document: object, *, origin: Origin = _ORIGIN) -> Imported:
+Check = Callable[[CatalogPlan], Iterable[Problem]]
+
+
+async def import_catalog(
+    session: AsyncSession, document: object, *, origin: Origin = _ORIGIN, check: Check | None = None
+) -> Imported:
     """Make the catalogue say what the document says of it; what the document does not mention stays as it is.
 
     `document` is JSON as storage.catalog_document.load() reads it. Stock goes through the write path. The number of
-    statements does not depend on the size of the document, and running it twice changes nothing.
+    statements does not depend on the size of the document, and running it twice changes nothing. `check` may find more
+    problems.
     Raises CatalogError with everything that is wrong with the document; then nothing was written.
     """
     reading = read(document)
     plan = await _plan(session, reading)
     lines = stock_lines(reading, plan)
+    if check is not None:
+        plan.problems += check(plan)
     if plan.problems:
         raise CatalogError([*plan.problems, *rehearse(lines, plan, await _levels(session, lines))])
     await write_plan(session, plan)
@@ -75,9 +83,6 @@ async def import_catalog(session: AsyncSession, document: object, *, origin: Ori
     return Imported(
         _counts(map(_became, plan.locations)), _counts(map(_became, plan.products)), _counts(counted(applied))
     )
-
-
-Check = Callable[[CatalogPlan], Iterable[Problem]]
 
 
 async def write_rows(

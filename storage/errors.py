@@ -76,6 +76,8 @@ class ErrorCode(StrEnum):
     """There is no such API key or webhook secret, or none that is still valid."""
     NOT_GRANTED = "NOT_GRANTED"
     """An API key cannot give another what it does not have itself."""
+    INVALID_WEBHOOK_URL = "INVALID_WEBHOOK_URL"
+    """Webhooks are not sent to this URL: it is malformed, or leads inward."""
     INVALID_IDEMPOTENCY_KEY = "INVALID_IDEMPOTENCY_KEY"
     """An idempotency key is 1 to 255 printable characters."""
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"

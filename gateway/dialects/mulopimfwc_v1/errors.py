@@ -45,6 +45,7 @@ _NOT_ASKED_HERE: Final = (
     ErrorCode.STOCK_NOT_TRACKED,
     ErrorCode.KEY_NOT_FOUND,
     ErrorCode.NOT_GRANTED,
+    ErrorCode.INVALID_WEBHOOK_URL,
 )
 """Refusals of what no route of this dialect can ask for."""
 
