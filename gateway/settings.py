@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.currencies import CURRENCIES
+from gateway.webhooks.allowed import Allowed, BadEntryError
 
 PREFIX = "STOCKGATE_"
 _TEST_PREFIX = f"{PREFIX}TEST_"
@@ -209,6 +210,10 @@ class Settings(BaseSettings):
         le=1200,
         description="Months of the ledger that are kept before the present one; older entries are pruned. 0 is all.",
     )
+    webhook_targets_allowed: list[str] = Field(
+        default_factory=list,
+        description='Inner hosts and networks webhooks may go to, as JSON: ["erp.internal:8443", "10.1.0.0/16"].',
+    )
     log_webhooks: bool = Field(default=False, description="Whether incoming webhooks are logged, one JSON line each.")
     webhook_log_directory: Path = Field(Path("logs"), description="Folder of the webhook log files.")
     console: Literal["auto", "on", "off"] = Field(
@@ -266,6 +271,17 @@ class Settings(BaseSettings):
                 raise PydanticCustomError(
                     "no_address", "{text} is neither an address nor a network", {"text": repr(text)}
                 ) from None
+        return value
+
+    @field_validator("webhook_targets_allowed")
+    @classmethod
+    def _are_targets(cls, value: list[str]) -> list[str]:
+        try:
+            Allowed.of(value)
+        except BadEntryError as error:
+            raise PydanticCustomError(
+                "no_target", "{text} is no host, address or network, with or without a port", {"text": repr(str(error))}
+            ) from None
         return value
 
 

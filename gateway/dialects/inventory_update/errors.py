@@ -33,12 +33,15 @@ _NOT_ASKED_HERE: Final = (
     ErrorCode.GROUP_NOT_FOUND,
     ErrorCode.GROUP_PRUNED,
     ErrorCode.ALREADY_REVERSED,
+    ErrorCode.WEBHOOK_NOT_FOUND,
+    ErrorCode.EVENTS_PRUNED,
     ErrorCode.INVALID_VALUE,
     ErrorCode.NOT_UNIQUE,
     ErrorCode.LOCATION_IS_DEFAULT,
     ErrorCode.STOCK_LEFT,
     ErrorCode.KEY_NOT_FOUND,
     ErrorCode.NOT_GRANTED,
+    ErrorCode.INVALID_WEBHOOK_URL,
 )
 """Refusals of what the route cannot ask for."""
 

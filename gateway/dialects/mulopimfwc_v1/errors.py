@@ -35,6 +35,8 @@ _NOT_ASKED_HERE: Final = (
     ErrorCode.GROUP_NOT_FOUND,
     ErrorCode.GROUP_PRUNED,
     ErrorCode.ALREADY_REVERSED,
+    ErrorCode.WEBHOOK_NOT_FOUND,
+    ErrorCode.EVENTS_PRUNED,
     ErrorCode.INVALID_VALUE,
     ErrorCode.NOT_UNIQUE,
     ErrorCode.LOCATION_IS_DEFAULT,
@@ -43,6 +45,7 @@ _NOT_ASKED_HERE: Final = (
     ErrorCode.STOCK_NOT_TRACKED,
     ErrorCode.KEY_NOT_FOUND,
     ErrorCode.NOT_GRANTED,
+    ErrorCode.INVALID_WEBHOOK_URL,
 )
 """Refusals of what no route of this dialect can ask for."""
 

@@ -32,11 +32,14 @@ _NOT_ASKED_HERE: Final = (
     ErrorCode.GROUP_NOT_FOUND,
     ErrorCode.GROUP_PRUNED,
     ErrorCode.ALREADY_REVERSED,
+    ErrorCode.WEBHOOK_NOT_FOUND,
+    ErrorCode.EVENTS_PRUNED,
     ErrorCode.NOT_UNIQUE,
     ErrorCode.LOCATION_IS_DEFAULT,
     ErrorCode.STOCK_LEFT,
     ErrorCode.KEY_NOT_FOUND,
     ErrorCode.NOT_GRANTED,
+    ErrorCode.INVALID_WEBHOOK_URL,
 )
 """Refusals of what no route of this dialect can ask for."""
 
