@@ -14,7 +14,7 @@ import asyncpg
 from sqlalchemy import Dialect
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from storage import deadline, engine_errors, sqlite_driver
+from storage import deadline, engine_errors, sqlite_driver, tally
 from storage.postgres_engine import ASKED
 from storage.prepared import TRANSACTION
 from storage.readers import BUSY_TIMEOUT_MS
@@ -64,6 +64,7 @@ class _Transaction(ABC):
     async def _rollback(self) -> None: ...
 
     def _observe(self, sql: str) -> None:
+        tally.asked()
         for observer in self._observers:
             observer(sql)
 
