@@ -4,7 +4,7 @@ text (storage/prepared.py) between those of SQLAlchemy's session."""
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final, Self
@@ -178,5 +178,8 @@ def _driver_of(connection: AsyncConnection) -> Any:
     return checked_out.connection.driver_connection
 
 
-TRANSACTIONS: Final = {"sqlite": SqliteTransaction, "postgresql": PostgresTransaction}
+TRANSACTIONS: Final[Mapping[str, Callable[[AsyncSession, AsyncConnection, Sequence[Observer]], _Transaction]]] = {
+    "sqlite": SqliteTransaction,
+    "postgresql": PostgresTransaction,
+}
 """By the name of the engine."""
