@@ -168,6 +168,11 @@ async def horizon(session: AsyncSession) -> int:
     return min([counted, *_numbers(held)])
 
 
+async def last_sequence(session: AsyncSession) -> int:
+    """The last sequence that was drawn. What drew it need not be committed."""
+    return (await _state(session))[0]
+
+
 async def complete_up_to(database: Database) -> int:
     """The horizon for a statement that runs later. On SQLite every snapshot is complete, and nothing is asked."""
     if database.name == "sqlite":

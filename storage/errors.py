@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 
@@ -92,6 +93,11 @@ class InventoryError(Exception):
         self.code = code
         self.message = message
         self.field = field
+
+    @property
+    def codes(self) -> Sequence[ErrorCode]:
+        """Its own, and those of the lines that it is about."""
+        return [self.code]
 
 
 class StorageUnavailableError(Exception):

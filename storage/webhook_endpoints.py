@@ -117,6 +117,7 @@ class EndpointEdit:
     product_ids: tuple[int, ...] | Unset | None = UNSET
     secret: str | Unset = field(default=UNSET, repr=False)
     extra: Mapping[str, Any] | Unset = UNSET
+    ping_pending: bool | Unset = UNSET
 
     def given(self) -> dict[str, Any]:
         """The columns that have other values."""
