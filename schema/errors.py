@@ -47,6 +47,9 @@ RENDERED = {
     ErrorCode.GROUP_NOT_FOUND: "There is no such change group.",
     ErrorCode.GROUP_PRUNED: "The change group is too old to be taken back: the ledger was pruned since.",
     ErrorCode.ALREADY_REVERSED: "The change group was taken back before; it can be once.",
+    ErrorCode.WEBHOOK_NOT_FOUND: "There is no such webhook endpoint or delivery.",
+    ErrorCode.EVENTS_PRUNED: "Events that a webhook endpoint has not had yet are not in the ledger any more: say where "
+    "it shall go on.",
     ErrorCode.INVALID_VALUE: "The value does not fit its field, or the rest of its line.",
     ErrorCode.NOT_UNIQUE: "Another product or location has this SKU, GTIN, slug or code.",
     ErrorCode.LOCATION_IS_DEFAULT: "The default location cannot be archived: make another the default first.",

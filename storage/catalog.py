@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -17,6 +17,7 @@ from storage.catalog_document import CatalogError, Problem, Reading, read
 from storage.catalog_lock import count_on, hold, largest_id
 from storage.catalog_planning import CatalogPlan, Planned, Values, plan_catalog
 from storage.catalog_stock import StockLine, counted, refusals, rehearse, stock_group, stock_lines
+from storage.change_feed import CatalogRow, Kind
 from storage.changes import GroupRejectedError, Origin, Outcome, gtin14, sku_key
 from storage.json_rows import among, json_text
 from storage.json_sql import text_of
@@ -59,16 +60,24 @@ class Row:
     ignored: tuple[str, ...] = ()
 
 
-async def import_catalog(session: AsyncSession, document: object, *, origin: Origin = _ORIGIN) -> Imported:
+Check = Callable[[CatalogPlan], Iterable[Problem]]
+
+
+async def import_catalog(
+    session: AsyncSession, document: object, *, origin: Origin = _ORIGIN, check: Check | None = None
+) -> Imported:
     """Make the catalogue say what the document says of it; what the document does not mention stays as it is.
 
     `document` is JSON as storage.catalog_document.load() reads it. Stock goes through the write path. The number of
-    statements does not depend on the size of the document, and running it twice changes nothing.
+    statements does not depend on the size of the document, and running it twice changes nothing. `check` may find more
+    problems.
     Raises CatalogError with everything that is wrong with the document; then nothing was written.
     """
     reading = read(document)
     plan = await _plan(session, reading, origin)
     lines = stock_lines(reading, plan)
+    if check is not None:
+        plan.problems += check(plan)
     if plan.problems:
         raise CatalogError([*plan.problems, *rehearse(lines, plan, await _levels(session, lines))])
     await write_plan(session, plan)
@@ -81,9 +90,6 @@ async def import_catalog(session: AsyncSession, document: object, *, origin: Ori
         _counts(map(_became, plan.products), plan.products),
         _counts(counted(applied), applied.outcomes),
     )
-
-
-Check = Callable[[CatalogPlan], Iterable[Problem]]
 
 
 async def write_rows(
@@ -119,10 +125,7 @@ async def write_plan(session: AsyncSession, plan: CatalogPlan) -> None:
     now = datetime.now(UTC)
     await _write_locations(session, plan.locations, now)
     await _write_products(session, plan.products, now)
-    await change_feed.record_catalog(
-        session, locations=_written(plan.locations), products=_written(plan.products, trashed=False)
-    )
-    await change_feed.record_catalog(session, products=_written(plan.products, trashed=True), deleted=True)
+    await change_feed.record(session, _told(plan))
     numbered = ((Location, plan.locations), (Product, plan.products))
     await count_on(session, *(model for model, planned in numbered if any(item.before is None for item in planned)))
 
@@ -241,10 +244,22 @@ async def _write(session: AsyncSession, model: type[SQLModel], changed: Sequence
     await upsert_rows(session, model, rows, key=("id",), shared={"updated_at": now})
 
 
-def _written(planned: Sequence[Planned], *, trashed: bool | None = None) -> list[int]:
-    """The ids of those that were written: of all, or of the products that are or are not in the trash."""
-    changed = [item.after for item in planned if item.changed]
-    return [after["id"] for after in changed if trashed is None or (after["status"] == "trash") is trashed]
+def _told(plan: CatalogPlan) -> Iterator[CatalogRow]:
+    """What the change feed tells of what was written."""
+    for item in plan.products:
+        if item.changed:
+            yield CatalogRow(_kind(item, lambda values: values["status"] == "trash"), product_id=item.after["id"])
+    for item in plan.locations:
+        if item.changed:
+            yield CatalogRow(_kind(item, lambda values: bool(values.get("archived_at"))), location_id=item.after["id"])
+
+
+def _kind(item: Planned, is_archived: Callable[[Values], bool]) -> Kind:
+    if is_archived(item.after):
+        return Kind.DELETED
+    if item.before is None:
+        return Kind.CREATED
+    return Kind.RESTORED if is_archived(item.before) else Kind.UPDATED
 
 
 def _became(item: Planned) -> str:

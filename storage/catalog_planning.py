@@ -18,7 +18,7 @@ Values = dict[str, Any]
 
 _TRASH: Final = "trash"
 _NOT_COLUMNS: Final = {"id", "parent_sku", "created_at"}
-_UNSAID: Final[Values] = {"gtin_text": None, "sku_key": "", "extra": {}}
+_UNSAID: Final[Values] = {"gtin_text": None, "sku_key": ""}
 """Columns of a new product that no row of a document has."""
 DEFAULTS: Final[dict[type[Row], Values]] = {
     model: {
@@ -151,7 +151,7 @@ def _plan_products(
             if row.id is not None:
                 by_id[row.id] = item
         if _take(item, place, row, problems):
-            item.after.update(given(row))
+            item.after.update(given(row), extra={**item.after["extra"], **row.extra})
     _find_parents(planned, reading.unread["products"], problems)
     _name_variations(planned)
     _govern(planned, governing, problems)

@@ -274,6 +274,10 @@ class GroupRejectedError(InventoryError):
         super().__init__(ErrorCode.GROUP_REJECTED, message)
         self.outcomes = outcomes
 
+    @property
+    def codes(self) -> Sequence[ErrorCode]:
+        return [self.code, *(outcome.error.code for outcome in self.outcomes if outcome.error is not None)]
+
 
 class AlreadyReversedError(InventoryError):
     """The group was taken back before, by the group `by`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +56,10 @@ class EditsRejectedError(InventoryError):
         message = f"{refused} of {len(outcomes)} edits were refused; nothing was written."
         super().__init__(ErrorCode.GROUP_REJECTED, message)
         self.outcomes = outcomes
+
+    @property
+    def codes(self) -> Sequence[ErrorCode]:
+        return [self.code, *(outcome.error.code for outcome in self.outcomes if outcome.error is not None)]
 
 
 def _outcome(stored: dict[str, Any]) -> EditOutcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 
@@ -62,6 +63,10 @@ class ErrorCode(StrEnum):
     """What the change group did is not in the ledger any more, so that it cannot be taken back."""
     ALREADY_REVERSED = "ALREADY_REVERSED"
     """The change group was taken back before; it can be once."""
+    WEBHOOK_NOT_FOUND = "WEBHOOK_NOT_FOUND"
+    """There is no such webhook endpoint or delivery."""
+    EVENTS_PRUNED = "EVENTS_PRUNED"
+    """Events that a webhook endpoint has not had yet are not in the ledger any more: say where it shall go on."""
     INVALID_VALUE = "INVALID_VALUE"
     """A value of the catalogue does not fit its column, or the rest of its row."""
     NOT_UNIQUE = "NOT_UNIQUE"
@@ -90,6 +95,11 @@ class InventoryError(Exception):
         self.code = code
         self.message = message
         self.field = field
+
+    @property
+    def codes(self) -> Sequence[ErrorCode]:
+        """Its own, and those of the lines that it is about."""
+        return [self.code]
 
 
 class StorageUnavailableError(Exception):

@@ -15,6 +15,7 @@ from storage.catalog import Row
 from storage.catalog_document import Problem
 from storage.catalog_lock import hold
 from storage.catalog_planning import CatalogPlan
+from storage.change_feed import Kind
 from storage.changes import (
     Applied,
     ChangeGroup,
@@ -117,7 +118,7 @@ async def archive(
         target_id = await _id_of(session, transfer_to, origin, "transfer_to")
         moved = tuple([await inventory.apply(session, group) for group in _moves(location_id, target_id, left, origin)])
     await _set(session, location_id, active=False, archived_at=datetime.now(UTC), updated_at=datetime.now(UTC))
-    await change_feed.record_catalog(session, locations=[location_id], deleted=True)
+    await change_feed.record_catalog(session, locations=[location_id], kind=Kind.DELETED)
     return Archived(location_id, moved)
 
 

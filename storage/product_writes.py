@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from storage import catalog, change_feed, keys, ownership
 from storage.catalog import Row
 from storage.catalog_lock import hold
+from storage.change_feed import Kind
 from storage.changes import FieldOwnedError, GroupRejectedError, ItemKey, Origin, Outcome, Refused
 from storage.errors import InventoryError
 from storage.json_rows import among, json_text
@@ -78,5 +79,5 @@ async def throw_away(session: AsyncSession, product_ids: Sequence[int], *, perma
     thrown = list(dict.fromkeys([*named, *beside.scalars()]))
     gone = {"status": "trash", "updated_at": now} | ({"deleted_at": now} if permanently else {})
     await session.execute(update(_product).where(family, is_left).values(gone), ids)
-    await change_feed.record_catalog(session, products=thrown, deleted=True)
+    await change_feed.record_catalog(session, products=thrown, kind=Kind.DELETED)
     return thrown

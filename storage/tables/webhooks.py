@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, text
 from sqlmodel import Field, SQLModel
@@ -21,7 +22,7 @@ class WebhookEndpoint(SQLModel, table=True):
 
     `failures` counts those in a row, since `failing_since`; before `retry_at` nothing is tried. The process that sends
     is `leased_by`, until `leased_until`. An endpoint of wc/v3 has the format `woocommerce`, and `ping_pending` until
-    its address answered a ping.
+    its address answered a ping; `extra` is what clients of a dialect keep here, by its name.
     """
 
     __tablename__ = "webhook_endpoint"
@@ -44,6 +45,7 @@ class WebhookEndpoint(SQLModel, table=True):
     failing_since: datetime | None = moment(nullable=True)
     retry_at: datetime | None = moment(nullable=True)
     ping_pending: bool = flag(default=False)
+    extra: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Document, nullable=False, server_default="{}"))
     leased_by: str | None = words(nullable=True)
     leased_until: datetime | None = moment(nullable=True)
     created_at: datetime = moment()

@@ -39,7 +39,7 @@ async def batch(request: RestRequest) -> Answer:
     call = Call.of(request)
     if call.caller.expected is not None:
         raise RestError(400, "invalid_header", "If-Match is for one product, not for a batch.")
-    entries = [_entry(kind, item, call.reader) for kind, items in _lists(request).items() for item in items]
+    entries = [_entry(kind, item, call.reader) for kind, items in lists_of(request).items() for item in items]
     turnstile.rank_by_lines(len(entries))
     saving = await call.run(_save_all, entries, call.caller)
     answer: dict[str, list[Any]] = {}
@@ -48,7 +48,7 @@ async def batch(request: RestRequest) -> Answer:
     return Answer(answer or [], headers=call.headers(saving))
 
 
-def _lists(request: RestRequest) -> Mapping[str, Sequence[Any]]:
+def lists_of(request: RestRequest) -> Mapping[str, Sequence[Any]]:
     """What was sent of the three lists. Raises RestError."""
     lists: dict[str, Sequence[Any]] = {}
     for kind in KINDS:

@@ -19,11 +19,20 @@ _DOCUMENT = sa.JSON(none_as_null=True).with_variant(
 
 
 def upgrade() -> None:
+    _catalog_changes()
     _webhooks()
     _alerts()
     _ownership()
     _imports()
     _key_use()
+
+
+def _catalog_changes() -> None:
+    """What was `deleted` or not has more kinds now; of what there is already nobody knows whether it was new."""
+    op.add_column("catalog_change", sa.Column("import_job_id", _ID, nullable=True))
+    op.add_column("catalog_change", sa.Column("kind", _KEY, server_default="updated", nullable=False))
+    op.execute("UPDATE catalog_change SET kind = 'deleted' WHERE deleted")
+    op.drop_column("catalog_change", "deleted")
 
 
 def _webhooks() -> None:
@@ -48,6 +57,7 @@ def _webhooks() -> None:
         sa.Column("failing_since", Timestamp(), nullable=True),
         sa.Column("retry_at", Timestamp(), nullable=True),
         sa.Column("ping_pending", sa.Boolean(), nullable=False),
+        sa.Column("extra", _DOCUMENT, server_default="{}", nullable=False),
         sa.Column("leased_by", sa.Text(), nullable=True),
         sa.Column("leased_until", Timestamp(), nullable=True),
         sa.Column("created_at", Timestamp(), nullable=False),
@@ -233,3 +243,8 @@ def downgrade() -> None:
     op.drop_table("webhook_endpoint")
     op.drop_column("stock_level", "low_stock_threshold")
     op.drop_column("location", "low_stock_threshold")
+    op.add_column("catalog_change", sa.Column("deleted", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.execute("UPDATE catalog_change SET deleted = true WHERE kind = 'deleted'")
+    op.execute("DELETE FROM catalog_change WHERE kind IN ('thresholds', 'import_finished', 'low_stock_digest')")
+    op.drop_column("catalog_change", "kind")
+    op.drop_column("catalog_change", "import_job_id")
