@@ -1,28 +1,19 @@
-"""Export rows as CSV text. Quoted as PHP's fputcsv does, so that a text comparison with the plugin's file holds."""
+"""Export rows as CSV text, which a text comparison with the plugin's file holds against."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
+from gateway.csv_files import BOM, cell
 from storage.locations import ListedLocation
 from storage.stock_levels import NEVER_STOCKED, StockedItem
 
-HEADER: Final = (
-    "\ufeffproduct_id,sku,product_name,location_id,location_slug,location_name,"
-    "stock,regular_price,sale_price,backorders,disabled\n"
-)
-_QUOTED: Final = re.compile(r'[",\\\s]')
-_FORMULA: Final = re.compile(r"[=+\-@\t\r]")
-_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)")
-
-
-def cell(text: str) -> str:
-    """A text as one cell. A spreadsheet would run one that begins like a formula: it gets a `'` in front."""
-    if _FORMULA.match(text) and not _NUMBER.fullmatch(text):
-        text = f"'{text}"
-    return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
+COLUMNS: Final = (
+    "product_id", "sku", "product_name", "location_id", "location_slug", "location_name",
+    "stock", "regular_price", "sale_price", "backorders", "disabled",
+)  # fmt: skip
+HEADER: Final = f"{BOM}{','.join(COLUMNS)}\n"
 
 
 def lines(

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from gateway.dialects.mulopimfwc_v1.csv_rows import cell
+from gateway.csv_files import cell
 from storage.database import Database
 from tests.builders import a_location, a_product
 from tests.gateway.dialects.mulopimfwc_v1.conftest import BASE, Shop
