@@ -14,10 +14,12 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.currencies import CURRENCIES
+from gateway.webhooks.allowed import Allowed, BadEntryError
 
 PREFIX = "STOCKGATE_"
 _TEST_PREFIX = f"{PREFIX}TEST_"
 SECRET_LENGTH_MIN: Final = 32
+TOKEN_LENGTH_MIN: Final = 16
 BUILD_VARIABLES = frozenset({f"{PREFIX}CONSOLE_BUILD"})  # read at installation, see scripts/build_graphiql.py
 
 
@@ -89,6 +91,12 @@ class Settings(BaseSettings):
     currency: str = Field("USD", description="ISO 4217 code of the currency that prices are in.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least severe log lines kept."
+    )
+    metrics: Literal["off", "key", "open"] = Field(
+        "key", description="Who may read /metrics: nobody, who has the token or an admin's key, or everybody."
+    )
+    metrics_token: SecretStr = Field(
+        SecretStr(""), description="What Prometheus sends to read /metrics, 16 characters or more; empty: keys only."
     )
     stop_seconds_max: float = Field(
         10.0, ge=1, le=3600, description="How long requests in progress may take when the server is told to stop."
@@ -202,6 +210,10 @@ class Settings(BaseSettings):
         le=1200,
         description="Months of the ledger that are kept before the present one; older entries are pruned. 0 is all.",
     )
+    webhook_targets_allowed: list[str] = Field(
+        default_factory=list,
+        description='Inner hosts and networks webhooks may go to, as JSON: ["erp.internal:8443", "10.1.0.0/16"].',
+    )
     log_webhooks: bool = Field(default=False, description="Whether incoming webhooks are logged, one JSON line each.")
     webhook_log_directory: Path = Field(Path("logs"), description="Folder of the webhook log files.")
     console: Literal["auto", "on", "off"] = Field(
@@ -224,6 +236,13 @@ class Settings(BaseSettings):
     def _is_long_enough(cls, value: SecretStr) -> SecretStr:
         if 0 < len(value.get_secret_value()) < SECRET_LENGTH_MIN:
             raise PydanticCustomError("too_short", f"must have at least {SECRET_LENGTH_MIN} characters")
+        return value
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _is_no_short_token(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < TOKEN_LENGTH_MIN:
+            raise PydanticCustomError("too_short", f"must have at least {TOKEN_LENGTH_MIN} characters")
         return value
 
     @field_validator("timezone")
@@ -252,6 +271,17 @@ class Settings(BaseSettings):
                 raise PydanticCustomError(
                     "no_address", "{text} is neither an address nor a network", {"text": repr(text)}
                 ) from None
+        return value
+
+    @field_validator("webhook_targets_allowed")
+    @classmethod
+    def _are_targets(cls, value: list[str]) -> list[str]:
+        try:
+            Allowed.of(value)
+        except BadEntryError as error:
+            raise PydanticCustomError(
+                "no_target", "{text} is no host, address or network, with or without a port", {"text": repr(str(error))}
+            ) from None
         return value
 
 

@@ -42,10 +42,14 @@ RENDERED = {
     ErrorCode.SALE_PRICE_TOO_HIGH: "The sale price is not below the regular price that applies there.",
     ErrorCode.INVALID_BACKORDERS: "Back-orders are NO, NOTIFY or YES.",
     ErrorCode.INVALID_DISABLED: "Disabled is true or false.",
+    ErrorCode.FIELD_OWNED: "A rule says that only other API keys may write this field: see `owners`.",
     ErrorCode.GROUP_REJECTED: "So many lines were refused that none was written; their errors follow.",
     ErrorCode.GROUP_NOT_FOUND: "There is no such change group.",
     ErrorCode.GROUP_PRUNED: "The change group is too old to be taken back: the ledger was pruned since.",
     ErrorCode.ALREADY_REVERSED: "The change group was taken back before; it can be once.",
+    ErrorCode.WEBHOOK_NOT_FOUND: "There is no such webhook endpoint or delivery.",
+    ErrorCode.EVENTS_PRUNED: "Events that a webhook endpoint has not had yet are not in the ledger any more: say where "
+    "it shall go on.",
     ErrorCode.INVALID_VALUE: "The value does not fit its field, or the rest of its line.",
     ErrorCode.NOT_UNIQUE: "Another product or location has this SKU, GTIN, slug or code.",
     ErrorCode.LOCATION_IS_DEFAULT: "The default location cannot be archived: make another the default first.",
@@ -53,6 +57,7 @@ RENDERED = {
     ErrorCode.STOCK_LEFT: "The location has stock: say where it shall go.",
     ErrorCode.KEY_NOT_FOUND: "There is no such API key or webhook secret, or none that is still valid.",
     ErrorCode.NOT_GRANTED: "An API key cannot give another what it does not have itself.",
+    ErrorCode.INVALID_WEBHOOK_URL: "Webhooks are not sent to this URL: it is malformed, or leads inward.",
     ErrorCode.INVALID_IDEMPOTENCY_KEY: "An idempotency key is 1 to 255 printable characters.",
     ErrorCode.IDEMPOTENCY_KEY_REUSED: "The idempotency key was used before with another request.",
 }
@@ -106,6 +111,13 @@ class ItemAmbiguousError(UserError):
     candidates: list[strawberry.ID] = strawberry.field(description="The node ids of all that it could mean.")
 
 
+@strawberry.type(description="A rule says that only other API keys may write this field.")
+class FieldOwnedError(UserError):
+    """FIELD_OWNED."""
+
+    owners: list[str] = strawberry.field(description="The names of the API keys that may.")
+
+
 @strawberry.type(description="So many lines were refused that none was written. Their own errors follow.")
 class GroupRejectedError(UserError):
     """GROUP_REJECTED."""
@@ -135,6 +147,7 @@ ERROR_TYPES: Final = (
     StaleQuantityError,
     InsufficientStockError,
     ItemAmbiguousError,
+    FieldOwnedError,
     GroupRejectedError,
     AlreadyReversedError,
     StockLeftError,
@@ -189,6 +202,8 @@ def of_refused(refused: Refused, wording: Wording = Wording(), index: int | None
             return InsufficientStockError(**told, **current, requested=refused.requested)
         case ErrorCode.ITEM_AMBIGUOUS:
             return ItemAmbiguousError(**told, candidates=[gid("Product", id_) for id_ in refused.candidates])
+        case ErrorCode.FIELD_OWNED:
+            return FieldOwnedError(**told, owners=list(refused.owners))
     return PlainError(**told)
 
 
@@ -206,6 +221,8 @@ def of_error(error: InventoryError, wording: Wording = Wording()) -> UserError:
         return AlreadyReversedError(**told, reversed_by=gid("StockChangeGroup", error.by))
     if isinstance(error, changes.StockLeftError):
         return StockLeftError(**told, levels=error.levels, units=error.units)
+    if isinstance(error, changes.FieldOwnedError):
+        return FieldOwnedError(**told, owners=list(error.owners))
     return PlainError(**told)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 from pydantic_core import PydanticCustomError
@@ -14,6 +14,7 @@ from storage.changes import PRICE_MAX, QUANTITY_MAX, gtin14, is_price, is_storab
 from storage.slugs import slug_of
 
 ROW_ID_MAX: Final = 2**31 - 1  # a GraphQL Int holds no more
+_EXTRA_DEPTH_MAX: Final = 40
 
 
 def _storable(text: str) -> str:
@@ -83,6 +84,26 @@ def _no_name_twice(attributes: list[Attribute]) -> list[Attribute]:
     return attributes
 
 
+def _kept(parts: dict[str, Any]) -> dict[str, Any]:
+    """JSON as both engines store it: exact decimals of a document become numbers again."""
+    return {name: _plain(part, _EXTRA_DEPTH_MAX) for name, part in parts.items()}
+
+
+def _plain(value: Any, depth: int) -> Any:
+    if depth == 0:
+        raise PydanticCustomError("extra", "is nested too deeply")
+    match value:
+        case str():
+            return _storable(value)
+        case Decimal():
+            return float(value)
+        case list():
+            return [_plain(each, depth - 1) for each in value]
+        case dict():
+            return {_storable(name): _plain(each, depth - 1) for name, each in value.items()}
+    return value
+
+
 RowId = Annotated[int, Field(strict=True, ge=1, le=ROW_ID_MAX)]
 Long = Annotated[str, Field(max_length=100_000), AfterValidator(_storable)]
 Short = Annotated[str, Field(max_length=255), AfterValidator(_storable)]
@@ -139,7 +160,10 @@ class LocationRow(Row):
 
 
 class ProductRow(Row):
-    """A product or variation, found by its id, else its SKU. A variation names its parent by either."""
+    """A product or variation, found by its id, else its SKU. A variation names its parent by either.
+
+    `extra` is what a dialect's clients keep, by the dialect's name: a part that is not named stays as it is.
+    """
 
     id: RowId | None = None
     parent_id: RowId | None = None
@@ -161,6 +185,7 @@ class ProductRow(Row):
     tax_rate: Money | None = None
     low_stock_threshold: Annotated[int, Field(strict=True, ge=0, le=QUANTITY_MAX)] | None = None
     stock_status: Literal["instock", "outofstock", "onbackorder"] = "instock"
+    extra: Annotated[dict[Short, Any], AfterValidator(_kept)] = Field(default_factory=dict)
     created_at: Moment | None = None
 
 

@@ -13,15 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Boolean, ColumnElement, bindparam, insert, literal_column, select, text
+from sqlalchemy import ColumnElement, Text, bindparam, insert, literal_column, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.ext.compiler import compiles
 
 from storage import freshness
 from storage.changes import ID_MAX
-from storage.columns import Id, Timestamp
+from storage.columns import Id, Key, Timestamp
 from storage.database import Database
 from storage.json_rows import Construct, json_text, rows_from
 from storage.prepared import Prepared
@@ -31,6 +32,40 @@ from storage.upsert import table_of
 _COUNTER: Final = "ledger_entry_sequence_seq"
 _LOCKS: Final = 0x53474C  # "SGL": the upper bits of our advisory locks' keys; the counter has the lower 40
 _COUNTED: Final = "CASE WHEN is_called THEN last_value ELSE 0 END"
+
+
+class Kind(StrEnum):
+    """What a catalogue change tells. The first four are of a product or a location, and change feeds tell of them."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    DELETED = "deleted"
+    """Archived: put in the trash, closed, or deleted for good."""
+    RESTORED = "restored"
+    """Brought back from there."""
+    THRESHOLDS = "thresholds"
+    """What low stock is changed: of a level, of a location, or, without either, where nothing else is said."""
+    IMPORT_FINISHED = "import_finished"
+    LOW_STOCK_DIGEST = "low_stock_digest"
+
+
+OF_FEED: Final = (Kind.CREATED, Kind.UPDATED, Kind.DELETED, Kind.RESTORED)
+"""What change feeds tell of."""
+
+
+class CatalogRow(NamedTuple):
+    """One catalogue change to be told of."""
+
+    kind: Kind
+    product_id: int | None = None
+    location_id: int | None = None
+    import_job_id: int | None = None
+
+
+def is_of_feed(kind: Any) -> ColumnElement[bool]:
+    """Whether change feeds tell of a kind, and not only webhooks and whoever looks for what is low."""
+    told: ColumnElement[bool] = kind.in_([literal_column(f"'{each}'", Text()) for each in OF_FEED])
+    return told
 
 
 class _Enter(Construct):
@@ -69,11 +104,11 @@ def _next_sequence_postgresql(*_: Any, **_kw: Any) -> str:
     return f"nextval('{_COUNTER}')"
 
 
-_CHANGED: Final = rows_from("rows", {"product_id": Id, "location_id": Id, "deleted": Boolean()}).values()
+_CHANGED: Final = rows_from("rows", {"kind": Key, "product_id": Id, "location_id": Id, "import_job_id": Id}).values()
 _ENTERED: Final = Prepared(select(ENTER))
 _CHANGES: Final = Prepared(
     insert(table_of(CatalogChange)).from_select(
-        ["sequence", "product_id", "location_id", "deleted", "created_at"],
+        ["sequence", *CatalogRow._fields, "created_at"],
         select(_NextSequence(), *_CHANGED, bindparam("now", type_=Timestamp)).where(
             literal_column("1") == literal_column("1")
         ),
@@ -81,15 +116,26 @@ _CHANGES: Final = Prepared(
 )
 
 
-async def record_catalog(
-    session: AsyncSession, *, products: Iterable[int] = (), locations: Iterable[int] = (), deleted: bool = False
-) -> None:
-    """Tell the feed that products or locations were created or changed; `deleted`: that they were archived."""
-    rows = [[number, None, deleted] for number in products] + [[None, number, deleted] for number in locations]
-    if not rows:
+async def record(session: AsyncSession, rows: Iterable[CatalogRow]) -> None:
+    """Tell the feed of catalogue changes, in this order."""
+    told = [tuple(row) for row in rows]
+    if not told:
         return
     await _ENTERED.rows(session)
-    await _CHANGES.write(session, {"rows": json_text(rows), "now": datetime.now(UTC)})
+    await _CHANGES.write(session, {"rows": json_text(told), "now": datetime.now(UTC)})
+
+
+async def record_catalog(
+    session: AsyncSession, *, products: Iterable[int] = (), locations: Iterable[int] = (), kind: Kind = Kind.UPDATED
+) -> None:
+    """Tell the feed what became of products and locations."""
+    of_products = [CatalogRow(kind, product_id=number) for number in products]
+    await record(session, [*of_products, *(CatalogRow(kind, location_id=number) for number in locations)])
+
+
+async def record_notice(session: AsyncSession, kind: Kind, *, import_job_id: int | None = None) -> None:
+    """Tell the feed of something that is of no one product or location."""
+    await record(session, [CatalogRow(kind, import_job_id=import_job_id)])
 
 
 _STATE: Final = {
@@ -120,6 +166,11 @@ async def horizon(session: AsyncSession) -> int:
     """The sequence up to which the feed is complete: what lies there is visible to a snapshot taken from now on."""
     counted, held = await _state(session)
     return min([counted, *_numbers(held)])
+
+
+async def last_sequence(session: AsyncSession) -> int:
+    """The last sequence that was drawn. What drew it need not be committed."""
+    return (await _state(session))[0]
 
 
 async def complete_up_to(database: Database) -> int:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from storage.change_feed import is_of_feed
 from storage.changes import UNCOUNTED
 from storage.columns import NO_SKU
 from storage.json_rows import among, member, members_of, rows_of
@@ -117,7 +118,9 @@ def products_changed_since(product_id: Any, sequence: Since, sees: Sees) -> Cond
                 select(stock.product_id).where(stock.sequence > sequence(), sees(stock.location_id))
                 for stock in _OF_STOCK
             ),
-            select(change.product_id).where(change.sequence > sequence(), change.product_id.is_not(None)),
+            select(change.product_id).where(
+                change.sequence > sequence(), change.product_id.is_not(None), is_of_feed(change.kind)
+            ),
         )
     )
     return changed
@@ -129,7 +132,9 @@ def locations_changed_since(location_id: Any, sequence: Since) -> Condition:
     changed: Condition = location_id.in_(
         union_all(
             *(select(stock.location_id).where(stock.sequence > sequence()) for stock in _OF_STOCK),
-            select(change.location_id).where(change.sequence > sequence(), change.location_id.is_not(None)),
+            select(change.location_id).where(
+                change.sequence > sequence(), change.location_id.is_not(None), is_of_feed(change.kind)
+            ),
         )
     )
     return changed

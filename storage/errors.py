@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 
@@ -52,6 +53,8 @@ class ErrorCode(StrEnum):
     """Back-orders are `no`, `notify` or `yes`."""
     INVALID_DISABLED = "INVALID_DISABLED"
     """Disabled is true or false."""
+    FIELD_OWNED = "FIELD_OWNED"
+    """A rule says that other API keys have the truth about this field, and that nobody else may write it."""
     GROUP_REJECTED = "GROUP_REJECTED"
     """So many lines were refused that none was written; the outcomes tell which and why."""
     GROUP_NOT_FOUND = "GROUP_NOT_FOUND"
@@ -60,6 +63,10 @@ class ErrorCode(StrEnum):
     """What the change group did is not in the ledger any more, so that it cannot be taken back."""
     ALREADY_REVERSED = "ALREADY_REVERSED"
     """The change group was taken back before; it can be once."""
+    WEBHOOK_NOT_FOUND = "WEBHOOK_NOT_FOUND"
+    """There is no such webhook endpoint or delivery."""
+    EVENTS_PRUNED = "EVENTS_PRUNED"
+    """Events that a webhook endpoint has not had yet are not in the ledger any more: say where it shall go on."""
     INVALID_VALUE = "INVALID_VALUE"
     """A value of the catalogue does not fit its column, or the rest of its row."""
     NOT_UNIQUE = "NOT_UNIQUE"
@@ -72,6 +79,8 @@ class ErrorCode(StrEnum):
     """There is no such API key or webhook secret, or none that is still valid."""
     NOT_GRANTED = "NOT_GRANTED"
     """An API key cannot give another what it does not have itself."""
+    INVALID_WEBHOOK_URL = "INVALID_WEBHOOK_URL"
+    """Webhooks are not sent to this URL: it is malformed, or leads inward."""
     INVALID_IDEMPOTENCY_KEY = "INVALID_IDEMPOTENCY_KEY"
     """An idempotency key is 1 to 255 printable characters."""
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
@@ -86,6 +95,11 @@ class InventoryError(Exception):
         self.code = code
         self.message = message
         self.field = field
+
+    @property
+    def codes(self) -> Sequence[ErrorCode]:
+        """Its own, and those of the lines that it is about."""
+        return [self.code]
 
 
 class StorageUnavailableError(Exception):

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import BigInteger, Select, bindparam, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from storage.change_feed import is_of_feed
 from storage.json_rows import among, json_text
 from storage.openings import check_kept
 from storage.tables import CatalogChange, LedgerEntry, Product
@@ -56,13 +57,12 @@ def _between(found: Select[Any], sequence: Any) -> Select[Any]:
     return found.where(sequence > after, sequence <= up_to).order_by(sequence).limit(PAGE)
 
 
-def _first(columns: Any) -> Select[Any]:
-    return select(
-        _between(select(columns.sequence, columns.product_id, columns.location_id), columns.sequence).subquery()
-    )
+def _first(columns: Any, *conditions: Any) -> Select[Any]:
+    found = select(columns.sequence, columns.product_id, columns.location_id).where(*conditions)
+    return select(_between(found, columns.sequence).subquery())
 
 
-_first_of_both: Final = union_all(_first(_entry), _first(_change)).subquery()
+_first_of_both: Final = union_all(_first(_entry), _first(_change, is_of_feed(_change.kind))).subquery()
 _PAGE: Final = (
     select(_first_of_both.c.sequence, _first_of_both.c.product_id, _product.parent_id, _first_of_both.c.location_id)
     .outerjoin_from(_first_of_both, table_of(Product), _product.id == _first_of_both.c.product_id)

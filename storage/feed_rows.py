@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     Text,
+    and_,
     case,
     literal_column,
     or_,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from storage.change_feed import Kind, is_of_feed
 from storage.tables import CatalogChange, LedgerEntry
 from storage.upsert import table_of
 
@@ -35,7 +37,12 @@ def rows_between(
     kind = case((change.c.product_id.is_not(None), _text("PRODUCT")), else_=_text("LOCATION"))
     arms = (
         (entry, _text("STOCK"), literal_column("false", Boolean()), sees(entry.c.location_id)),
-        (change, kind, change.c.deleted, or_(change.c.location_id.is_(None), sees(change.c.location_id))),
+        (
+            change,
+            kind,
+            (change.c.kind == _text(Kind.DELETED)).label("deleted"),
+            and_(is_of_feed(change.c.kind), or_(change.c.location_id.is_(None), sees(change.c.location_id))),
+        ),
     )
     found = [
         select(

@@ -12,10 +12,10 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage import inventory, keys
-from storage.changes import Change, Refused
+from storage.changes import Change, ChangeGroup, Refused
 from storage.import_rows import Failure, Row, failure_of
 from storage.lines import LevelKey, Line, Named
-from storage.planning import NO_LEVEL, Level, step
+from storage.planning import NO_LEVEL, Level, landing
 
 SAMPLE_MAX: Final = 10
 _BITS: Final = 10
@@ -42,8 +42,9 @@ class Preview:
     """Counts what the rows of a job would come to, chunk after chunk: all of them by first(), and if there are
     `repeats` then by again()."""
 
-    def __init__(self, locations: frozenset[int] | None) -> None:
-        self._locations = locations
+    def __init__(self, group: ChangeGroup) -> None:
+        """`group` is as each chunk will be applied, but for its changes."""
+        self._group = group
         self._seen = LevelSet()
         self._repeated: dict[LevelKey, Level | None] = {}
         self.to_change = self.unchanged = self.failed = 0
@@ -86,7 +87,7 @@ class Preview:
             level = repeated[key]
             if level is None:  # it was counted
                 level = before.get(key, NO_LEVEL)
-                after = step(level, line.change, line.item)
+                after = landing(line, level, self._group)
                 repeated[key] = level if isinstance(after, Refused) else after
             else:
                 repeated[key] = self._count(row, line, level, failures)
@@ -98,12 +99,12 @@ class Preview:
         """The rows with what they name."""
         items = await keys.resolve_items(session, {key for change in changes for key in change.items})
         places = await keys.resolve_locations(session, {change.location for change in changes})
-        named = Named(items, places, self._locations)
+        named = Named(items, places, self._group.origin.locations)
         return [(row, _line(named, change)) for row, change in zip(rows, changes, strict=True)]
 
     def _count(self, row: Row, line: Line, level: Level, failures: list[Failure]) -> Level:
         """Count what a row comes to; and what it leaves."""
-        after = step(level, line.change, line.item)
+        after = landing(line, level, self._group)
         if isinstance(after, Refused):
             failures.append(self._fail(row, after))
             return level

@@ -17,7 +17,8 @@ from typing import Any, Final, NamedTuple, TypeVar
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage import idempotency, imports, inventory, turnstile
+from storage import change_feed, idempotency, imports, inventory, turnstile
+from storage.change_feed import Kind
 from storage.changes import Change, ChangeGroup, GroupRejectedError, Outcome
 from storage.changes import Policy as GroupPolicy
 from storage.database import Database
@@ -72,9 +73,13 @@ class Run:
         self.job = await patiently(self._database, imports.advance, self.job, self._by, **values)
         self.told(self.job)
 
+    def _group(self, changes: Sequence[Change]) -> ChangeGroup:
+        policy = GroupPolicy.REJECT_ALL if self.job.asked.policy is Policy.ATOMIC else GroupPolicy.KEEP_GOING
+        return ChangeGroup(changes, self.job.origin, policy)
+
     async def preview(self) -> None:
         """Compare every row with its level as it is. Begun before and not ended, it is begun anew."""
-        preview = Preview(self.job.locations)
+        preview = Preview(self._group([]))
         if self.job.previewed_chunks:
             await patiently(self._database, imports.forget_failures, self.job.id)
         ahead = _Ahead(self._database, self.job)
@@ -154,16 +159,16 @@ class Run:
         values: dict[str, Any] = {"changed": job.changed + changed, "refused": job.refused + refused}
         if number == job.chunks:
             values |= {"state": State.FINISHED.value, "finished_at": datetime.now(UTC)}
+            await change_feed.record_notice(session, Kind.IMPORT_FINISHED, import_job_id=job.id)
         return await imports.advance(session, job, self._by, applied_chunks=number, **values)
 
     async def _apply_chunk(self, session: AsyncSession, number: int, changes: Sequence[Change]) -> Sequence[Outcome]:
         """Apply one chunk as a change group. Its idempotency key is kept without the outcomes: nobody replays them."""
-        job = self.job
-        origin, key = job.origin, f"import:{job.id}:{number}"
+        job, group = self.job, self._group(changes)
+        origin, key = group.origin, f"import:{job.id}:{number}"
         if await idempotency.take(session, origin, key, (job.fingerprint, number)) is not None:
             raise LeaseLostError(f"{key} was applied by somebody else.")
-        policy = GroupPolicy.REJECT_ALL if job.asked.policy is Policy.ATOMIC else GroupPolicy.KEEP_GOING
-        applied = await inventory.apply(session, ChangeGroup(changes, origin, policy))
+        applied = await inventory.apply(session, group)
         await idempotency.keep(session, origin, key, orjson.dumps({"group_id": applied.group_id}).decode())
         return applied.outcomes
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import BindParameter, ColumnElement, FromClause, Text, bindparam, literal_column
+from sqlalchemy import BindParameter, ColumnElement, FromClause, SelectBase, Text, bindparam, literal_column
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -186,3 +186,26 @@ def _among_postgresql(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
 def among(column: Any, values: BindParameter[Any] | str) -> ColumnElement[bool]:
     """Whether the value of a column is one of a JSON list, given as a bind parameter or its name."""
     return _Among(column, bindparam(values, type_=Text()) if isinstance(values, str) else values)
+
+
+class _AmongFound(Construct):
+    name = "among_found"
+    inherit_cache = True
+
+
+@compiles(_AmongFound, "sqlite")
+def _among_found_sqlite(element: _AmongFound, compiler: SQLCompiler, **kw: Any) -> str:
+    column, found = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"{column} IN {found}"
+
+
+@compiles(_AmongFound, "postgresql")
+def _among_found_postgresql(element: _AmongFound, compiler: SQLCompiler, **kw: Any) -> str:
+    column, found = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"{column} = ANY (ARRAY{found})"
+
+
+def among_found(column: Any, found: SelectBase) -> ColumnElement[bool]:
+    """Whether the value of a column is one of those that a query of few finds, which is run once and before all else:
+    PostgreSQL would join them, and read one of both tables whole for that."""
+    return _AmongFound(column, found.scalar_subquery())

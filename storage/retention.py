@@ -18,7 +18,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 BATCH: Final = 1_000
 """Rows that one transaction removes."""
-_LOCK: Final = 7_402_518_937
+LOCK: Final = 7_402_518_937
+"""The advisory lock of PostgreSQL that whoever removes what is old holds."""
 _REST_S_MAX: Final = 1.0
 
 
@@ -33,7 +34,7 @@ async def alone(session: AsyncSession) -> None:
     """
     if session.get_bind().dialect.name == "sqlite":  # it has one writer anyway
         return
-    if not await session.scalar(text(f"SELECT pg_try_advisory_xact_lock({_LOCK})")):
+    if not await session.scalar(text(f"SELECT pg_try_advisory_xact_lock({LOCK})")):
         raise BusyError("Another process removes what is old now. Try again when it is done.")
     await unhurried(session)
 

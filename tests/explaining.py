@@ -11,7 +11,9 @@ from typing import Any, Final
 from sqlalchemy import Executable
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-BIG: Final = frozenset({"product", "stock_level", "ledger_entry", "stock_change_group", "catalog_change"})
+BIG: Final = frozenset(
+    {"product", "stock_level", "ledger_entry", "stock_change_group", "catalog_change", "stock_alert"}
+)
 _STOPS: Final = frozenset({"Sort", "Aggregate", "Hash", "Materialize", "Unique"})
 """Nodes that take all rows before they give one."""
 

@@ -249,12 +249,17 @@ class LedgerOpening(SQLModel, table=True):
 
 
 class CatalogChange(SQLModel, table=True):
-    """That a product or a location was created, changed or archived (`deleted`): what the change feed tells of it."""
+    """What the change feed tells of besides stock: that a product or a location was created, changed, or archived and
+    brought back; that thresholds changed; and what became of the whole, such as that an import was finished.
+
+    `kind` is a storage.change_feed.Kind. An import that was finished has its `import_job_id`.
+    """
 
     __tablename__ = "catalog_change"
 
     sequence: int = Field(sa_column=Column(Id, primary_key=True, autoincrement=False))
     product_id: int | None = Field(default=None, sa_column=Column(Id))
     location_id: int | None = Field(default=None, sa_column=Column(Id))
-    deleted: bool = flag(default=False)
+    import_job_id: int | None = Field(default=None, sa_column=Column(Id))
+    kind: str = Field(default="updated", sa_column=Column(Key, nullable=False, server_default="updated"))
     created_at: datetime = moment()

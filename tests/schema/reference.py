@@ -167,9 +167,12 @@ class Shop:
             Change(self, {**entry.row, "kind": "stock", "deleted": False}) for entry in self.all_entries
         ]
         for row in rows[tables.CatalogChange]:
+            if row["kind"] not in {"created", "updated", "deleted", "restored"}:
+                continue
             if row["location_id"] is None or visible is None or row["location_id"] in visible:
+                deleted = row["kind"] == "deleted"
                 kind = "location" if row["product_id"] is None else "product"
-                self.all_changes.append(Change(self, {**row, "kind": kind}))
+                self.all_changes.append(Change(self, {**row, "kind": kind, "deleted": deleted}))
         self.all_changes.sort(key=lambda change: change.sequence)
         if who.is_public:
             self._show_only_what_is_on_show()

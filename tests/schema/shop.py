@@ -12,6 +12,7 @@ import sqlalchemy
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
+from storage.change_feed import Kind
 from storage.changes import Reason
 from storage.tables import CatalogChange, LedgerEntry, Product, StockChangeGroup, StockLevel
 from tests.builders import EPOCH, a_location, a_product
@@ -194,13 +195,16 @@ def _entries(rng: random.Random) -> Iterator[SQLModel]:
 
 
 def _catalog_changes() -> Iterator[SQLModel]:
-    changed = ((1, None, False), (None, 2, False), (None, 5, True), (None, 40, False), (48, None, True))
-    for sequence, (product_id, location_id, deleted) in zip((35, 36, 43, 44, 46), changed, strict=True):
+    changed = (
+        (1, None, Kind.UPDATED), (None, 2, Kind.CREATED), (None, 5, Kind.DELETED), (None, 40, Kind.RESTORED),
+        (1, 2, Kind.THRESHOLDS), (48, None, Kind.DELETED), (None, None, Kind.IMPORT_FINISHED),
+    )  # fmt: skip
+    for sequence, (product_id, location_id, kind) in zip((35, 36, 43, 44, 45, 46, 47), changed, strict=True):
         yield CatalogChange(
             sequence=sequence,
             product_id=product_id,
             location_id=location_id,
-            deleted=deleted,
+            kind=kind,
             created_at=TIMES[sequence % len(TIMES)],
         )
 

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 import schema
 from schema.operations import Operation
 from storage import change_feed, inventory
+from storage.change_feed import Kind
 from tests.builders import a_change, a_group, a_location, a_product, an_opening
 from tests.schema.caller import Caller
 
@@ -47,7 +48,7 @@ def test_stock_and_catalogue_share_one_order_and_deletions_leave_tombstones(fres
     write(fresh, a_change(1, 1), a_change(1, 2))
     record(fresh, products=[2], locations=[1])
     write(fresh, a_change(2, 2))
-    record(fresh, products=[2], deleted=True)
+    record(fresh, products=[2], kind=Kind.DELETED)
     found = feed(fresh)
     told = [(c["kind"], c["productId"], c["locationId"], c["deleted"]) for c in found["changes"]]
     assert told == [

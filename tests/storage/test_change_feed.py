@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from storage import catalog, change_feed, inventory
-from storage.changes import AdjustQuantity
+from storage import catalog, change_feed, feed_entries, inventory, location_writes
+from storage.change_feed import CatalogRow, Kind
+from storage.changes import AdjustQuantity, LocationKey, Origin
 from storage.database import Database
 from storage.tables import CatalogChange, LedgerEntry
 from tests.builders import a_change, a_group
@@ -37,16 +39,16 @@ async def test_stock_and_catalogue_changes_share_one_order(catalogue: Database) 
     await adjust(catalogue)
     await catalogue.transact(change_feed.record_catalog, products=[1, 2], locations=[1])
     await adjust(catalogue)
-    await catalogue.transact(change_feed.record_catalog, products=[2], deleted=True)
+    await catalogue.transact(change_feed.record_catalog, products=[2], kind=Kind.DELETED)
     numbers = await sequences(catalogue)
     assert len(set(numbers)) == len(numbers) == 6
     assert await catalogue.read(change_feed.horizon) == numbers[-1]
 
     changes = [
-        (change["product_id"], change["location_id"], change["deleted"])
+        (change["product_id"], change["location_id"], change["kind"])
         for change in sorted(await rows(catalogue, CatalogChange), key=lambda change: change["sequence"])
     ]
-    assert changes == [(1, None, False), (2, None, False), (None, 1, False), (2, None, True)]
+    assert changes == [(1, None, "updated"), (2, None, "updated"), (None, 1, "updated"), (2, None, "deleted")]
 
 
 async def test_nothing_recorded_is_no_change(catalogue: Database) -> None:
@@ -85,10 +87,10 @@ async def test_an_import_is_in_the_feed_once(database: Database) -> None:
     await database.transact(catalog.import_catalog, document)
     assert len(await sequences(database)) == 4
 
-    async def deleted(session: AsyncSession) -> list[bool]:
-        return list((await session.execute(select(col(CatalogChange.deleted)))).scalars())
+    async def kinds(session: AsyncSession) -> list[str]:
+        return list((await session.execute(select(col(CatalogChange.kind)))).scalars())
 
-    assert sorted(await database.read(deleted)) == [False, False, True]
+    assert sorted(await database.read(kinds)) == ["created", "created", "deleted"]
 
 
 @pytest.mark.parametrize("template_url", ["postgresql"], indirect=True)  # writers of one SQLite file follow one another
@@ -139,3 +141,36 @@ async def test_whoever_follows_the_horizon_sees_every_sequence_once_and_in_order
     await following
     assert seen == sorted(set(seen)) == await sequences(catalogue)
     assert len(seen) == 6 * 12
+
+
+async def test_the_feed_keeps_apart_what_was_created_updated_deleted_and_restored(catalogue: Database) -> None:
+    async def told(document: object, *archived: LocationKey) -> set[tuple[Any, ...]]:
+        before = await catalogue.read(change_feed.horizon)
+        await catalogue.transact(catalog.import_catalog, document)
+        for key in archived:
+            await catalogue.transact(location_writes.archive, key, Origin("test"))
+        changes = [row for row in await rows(catalogue, CatalogChange) if row["sequence"] > before]
+        return {(row["product_id"], row["location_id"], row["kind"]) for row in changes}
+
+    new = {"locations": [{"name": "New"}], "products": [{"sku": "N", "name": "N"}, {"id": 1, "status": "trash"}]}
+    assert await told(new, LocationKey("id", 2)) == {
+        (6, None, "created"), (1, None, "deleted"), (None, 4, "created"), (None, 2, "deleted"),
+    }  # fmt: skip
+    back = {"locations": [{"id": 2, "active": True}, {"id": 4, "name": "Newer"}, {"id": 3, "active": True}]}
+    assert await told({**back, "products": [{"id": 1, "status": "publish"}, {"sku": "N", "name": "M"}]}) == {
+        (1, None, "restored"), (6, None, "updated"),
+        (None, 2, "restored"), (None, 4, "updated"), (None, 3, "updated"),
+    }  # fmt: skip
+
+
+async def test_thresholds_and_notices_have_a_sequence_but_change_feeds_leave_them_out(catalogue: Database) -> None:
+    await catalogue.transact(change_feed.record, [CatalogRow(Kind.THRESHOLDS, 1, 2), CatalogRow(Kind.UPDATED, 1)])
+    await catalogue.transact(change_feed.record_notice, Kind.IMPORT_FINISHED, import_job_id=7)
+    horizon = await catalogue.read(change_feed.horizon)
+    told = await rows(catalogue, CatalogChange)
+    assert [(row["kind"], row["import_job_id"]) for row in told] == [
+        ("thresholds", None), ("updated", None), ("import_finished", 7),
+    ]  # fmt: skip
+    assert told[-1]["sequence"] == horizon
+    page = await catalogue.read(feed_entries.page, 0, horizon)
+    assert [(entry.sequence, entry.product_id) for entry in page] == [(told[1]["sequence"], 1)]

@@ -271,7 +271,7 @@ async def test_what_is_removed_goes_with_its_variations_and_frees_its_sku(catalo
         "trash",
         "trash",
     ]
-    deleted = [row["product_id"] for row in await rows(catalogue, CatalogChange) if row["deleted"]]
+    deleted = [row["product_id"] for row in await rows(catalogue, CatalogChange) if row["kind"] == "deleted"]
     assert sorted(deleted) == [3, 4, 5]
     # a SKU in the trash is free, and finds nothing there; an id does, on request
     new = (await edit(catalogue, a_new_one(sku="SKU-4"))).outcomes[0].product_id

@@ -33,12 +33,15 @@ _NOT_ASKED_HERE: Final = (
     ErrorCode.GROUP_NOT_FOUND,
     ErrorCode.GROUP_PRUNED,
     ErrorCode.ALREADY_REVERSED,
+    ErrorCode.WEBHOOK_NOT_FOUND,
+    ErrorCode.EVENTS_PRUNED,
     ErrorCode.INVALID_VALUE,
     ErrorCode.NOT_UNIQUE,
     ErrorCode.LOCATION_IS_DEFAULT,
     ErrorCode.STOCK_LEFT,
     ErrorCode.KEY_NOT_FOUND,
     ErrorCode.NOT_GRANTED,
+    ErrorCode.INVALID_WEBHOOK_URL,
 )
 """Refusals of what the route cannot ask for."""
 
@@ -53,6 +56,7 @@ RENDERED: Final[Mapping[ErrorCode, Rendered]] = {
     ErrorCode.INVALID_QUANTITY: Rendered("invalid_value", 422),
     ErrorCode.INSUFFICIENT_STOCK: Rendered("invalid_value", 422),
     ErrorCode.STALE_QUANTITY: Rendered("stale_version", 412),
+    ErrorCode.FIELD_OWNED: Rendered("field_owned", 403),
     ErrorCode.INVALID_IDEMPOTENCY_KEY: Rendered("invalid_header", 400),
     ErrorCode.IDEMPOTENCY_KEY_REUSED: Rendered("idempotency_key_reused", 422),
     **dict.fromkeys(_NOT_ASKED_HERE, Rendered("invalid_request", 422)),

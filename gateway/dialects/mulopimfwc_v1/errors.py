@@ -35,6 +35,8 @@ _NOT_ASKED_HERE: Final = (
     ErrorCode.GROUP_NOT_FOUND,
     ErrorCode.GROUP_PRUNED,
     ErrorCode.ALREADY_REVERSED,
+    ErrorCode.WEBHOOK_NOT_FOUND,
+    ErrorCode.EVENTS_PRUNED,
     ErrorCode.INVALID_VALUE,
     ErrorCode.NOT_UNIQUE,
     ErrorCode.LOCATION_IS_DEFAULT,
@@ -43,6 +45,7 @@ _NOT_ASKED_HERE: Final = (
     ErrorCode.STOCK_NOT_TRACKED,
     ErrorCode.KEY_NOT_FOUND,
     ErrorCode.NOT_GRANTED,
+    ErrorCode.INVALID_WEBHOOK_URL,
 )
 """Refusals of what no route of this dialect can ask for."""
 
@@ -72,6 +75,7 @@ RENDERED: Final[Mapping[ErrorCode, Rendered]] = {
         "invalid_backorders", 422, "Invalid backorders value. Use no, notify or yes."
     ),
     ErrorCode.INVALID_DISABLED: Rendered("invalid_disabled", 422, "Invalid disabled value."),
+    ErrorCode.FIELD_OWNED: Rendered("field_owned", 403),
     ErrorCode.GROUP_REJECTED: Rendered(
         "bulk_sync_failed", 500, "Bulk sync failed due to too many errors. All changes have been rolled back."
     ),

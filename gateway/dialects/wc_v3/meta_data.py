@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from gateway.dialects.wc_v3.draft import Draft
+from gateway.dialects.wc_v3.kept_fields import plain
 from storage.changes import Refused
 from storage.errors import ErrorCode
 
@@ -52,6 +53,21 @@ def take_meta_data(draft: Draft) -> Refused | None:
             rows.append({"id": last_id, "key": key, "value": sent["value"]})
     draft.keep("meta_data", rows, [])
     draft.keep(LAST_ID, last_id, 0)
+    return None
+
+
+def keep_meta_data(draft: Draft, sent: Sequence[Mapping[str, Any]]) -> Refused | None:
+    """Keep the rows of another shop as they are, with the ids that they have there."""
+    rows: list[dict[str, Any]] = [
+        {"id": row["id"], "key": str(row.get("key") or ""), "value": row.get("value")}
+        for row in sent
+        if isinstance(row.get("id"), int) and not is_internal(str(row.get("key") or ""))
+    ]
+    try:
+        draft.keep("meta_data", plain(rows), [])
+    except ValueError as error:
+        return Refused(ErrorCode.INVALID_VALUE, f"meta_data {error}.", "meta_data")
+    draft.keep(LAST_ID, max((row["id"] for row in rows), default=0), 0)
     return None
 
 

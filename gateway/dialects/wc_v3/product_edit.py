@@ -55,10 +55,9 @@ class ProductBody:
         """What to write. Called with the product as it is, or without any to create one."""
         if stored is not None and not self.is_variation and stored.values["type"] == "variation":
             return OTHER_ROUTE
-        draft = self._draft(stored)
-        for names, take in _STEPS:
-            if (stored is None or not names.isdisjoint(self.fields)) and (refused := take(draft)):
-                return refused
+        draft = self.draft(stored)
+        if refused := fill(draft):
+            return refused
         if self.slug is not None:
             draft.keep("slug", self.slug)
         if draft.stock and draft.value("status") == "trash":
@@ -70,7 +69,8 @@ class ProductBody:
             return Refused(ErrorCode.LOCATION_FORBIDDEN, message)
         return Edited(changes, tuple(draft.stock))
 
-    def _draft(self, stored: Stored | None) -> Draft:
+    def draft(self, stored: Stored | None) -> Draft:
+        """The product as it is, or a new one, for fill()."""
         new = {**NEW, "type": "variation"} if self.is_variation else NEW
         draft = Draft(
             self.fields,
@@ -86,6 +86,14 @@ class ProductBody:
             draft.on_hand, draft.has_variations = stored.on_hand, stored.has_variations
             draft.parent_has_variations = stored.parent_has_variations
         return draft
+
+
+def fill(draft: Draft) -> Refused | None:
+    """Take over what the body says, field by field."""
+    for names, take in _STEPS:
+        if (draft.is_new or not names.isdisjoint(draft.fields)) and (refused := take(draft)):
+            return refused
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,20 @@ _DOCUMENT = sa.JSON(none_as_null=True).with_variant(
 
 
 def upgrade() -> None:
+    _catalog_changes()
     _webhooks()
     _alerts()
     _ownership()
     _imports()
     _key_use()
+
+
+def _catalog_changes() -> None:
+    """What was `deleted` or not has more kinds now; of what there is already nobody knows whether it was new."""
+    op.add_column("catalog_change", sa.Column("import_job_id", _ID, nullable=True))
+    op.add_column("catalog_change", sa.Column("kind", _KEY, server_default="updated", nullable=False))
+    op.execute("UPDATE catalog_change SET kind = 'deleted' WHERE deleted")
+    op.drop_column("catalog_change", "deleted")
 
 
 def _webhooks() -> None:
@@ -48,6 +57,7 @@ def _webhooks() -> None:
         sa.Column("failing_since", Timestamp(), nullable=True),
         sa.Column("retry_at", Timestamp(), nullable=True),
         sa.Column("ping_pending", sa.Boolean(), nullable=False),
+        sa.Column("extra", _DOCUMENT, server_default="{}", nullable=False),
         sa.Column("leased_by", sa.Text(), nullable=True),
         sa.Column("leased_until", Timestamp(), nullable=True),
         sa.Column("created_at", Timestamp(), nullable=False),
@@ -65,6 +75,7 @@ def _webhooks() -> None:
         sa.Column("location_id", _ID, nullable=True),
         sa.Column("status", _KEY, nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("first_at", Timestamp(), nullable=True),
         sa.Column("next_at", Timestamp(), nullable=True),
         sa.Column("response_status", sa.Integer(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
@@ -80,7 +91,9 @@ def _webhooks() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_delivery")),
     )
-    op.create_index("ix_webhook_delivery_endpoint_id_id", "webhook_delivery", ["endpoint_id", "id"])
+    op.create_index(
+        "uq_webhook_delivery_endpoint_id_sequence", "webhook_delivery", ["endpoint_id", "sequence"], unique=True
+    )
     op.create_index("ix_webhook_delivery_updated_at", "webhook_delivery", ["updated_at"])
     op.create_index(
         "ix_webhook_delivery_waiting",
@@ -131,7 +144,6 @@ def _ownership() -> None:
         sa.Column("id", _ID, autoincrement=True, nullable=False),
         sa.Column("field", _KEY, nullable=False),
         sa.Column("location_id", _ID, nullable=True),
-        sa.Column("api_key_ids", _DOCUMENT, nullable=False),
         sa.Column("mode", _KEY, nullable=False),
         sa.Column("created_at", Timestamp(), nullable=False),
         sa.Column("updated_at", Timestamp(), nullable=False),
@@ -148,6 +160,19 @@ def _ownership() -> None:
         postgresql_where=everywhere,
     )
     op.create_index("uq_source_rule_field_location_id", "source_rule", ["field", "location_id"], unique=True)
+    op.create_table(
+        "source_rule_owner",
+        sa.Column("source_rule_id", _ID, nullable=False),
+        sa.Column("api_key_id", _ID, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["source_rule_id"],
+            ["source_rule.id"],
+            name=op.f("fk_source_rule_owner_source_rule_id_source_rule"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(["api_key_id"], ["api_key.id"], name=op.f("fk_source_rule_owner_api_key_id_api_key")),
+        sa.PrimaryKeyConstraint("source_rule_id", "api_key_id", name=op.f("pk_source_rule_owner")),
+    )
 
 
 def _imports() -> None:
@@ -216,6 +241,7 @@ def downgrade() -> None:
     op.drop_table("key_use")
     op.drop_table("import_chunk")
     op.drop_table("import_job")
+    op.drop_table("source_rule_owner")
     op.drop_table("source_rule")
     op.drop_table("stock_watch")
     op.drop_table("stock_alert")
@@ -224,3 +250,8 @@ def downgrade() -> None:
     op.drop_table("webhook_endpoint")
     op.drop_column("stock_level", "low_stock_threshold")
     op.drop_column("location", "low_stock_threshold")
+    op.add_column("catalog_change", sa.Column("deleted", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.execute("UPDATE catalog_change SET deleted = true WHERE kind = 'deleted'")
+    op.execute("DELETE FROM catalog_change WHERE kind IN ('thresholds', 'import_finished', 'low_stock_digest')")
+    op.drop_column("catalog_change", "kind")
+    op.drop_column("catalog_change", "import_job_id")

@@ -1,0 +1,1 @@
+"""Webhooks out: events go from the change feed to the endpoints that want them."""
