@@ -21,6 +21,9 @@ from gateway.cors import Cors
 from gateway.dialects import DIALECTS, WORDPRESS_PREFIXES
 from gateway.dialects.dialect import mounts
 from gateway.dialects.wc_v3.signatures import Signatures
+from gateway.dialects.wc_v3.webhook_format import WooCommerce
+from gateway.dialects.wc_v3.webhook_pings import Pings
+from gateway.dialects.wc_v3.webhook_writes import FORMAT as WOOCOMMERCE
 from gateway.dialects.wordpress import Addressing
 from gateway.graphql.admission import Admission
 from gateway.graphql.open_streams import OpenStreams
@@ -36,10 +39,14 @@ from gateway.request_log import RequestLog
 from gateway.server import board
 from gateway.server_secret import ServerSecret
 from gateway.settings import Settings
+from gateway.webhooks.message import Format
+from gateway.webhooks.sending import Sending
+from gateway.webhooks.standard import Standard
 from storage import migrations, sqlite_library
 from storage.database import Database
 from storage.errors import StorageUnavailableError
 from storage.hub import Hub
+from storage.webhook_endpoints import STANDARD
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
@@ -73,6 +80,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app.state.csv_exports = asyncio.Semaphore(settings.csv_exports_max)
     app.state.authenticator = Authenticator(database, cache_seconds=settings.key_cache_seconds)
     app.state.signatures = Signatures(database, app.state.authenticator, ServerSecret(settings))
+    app.state.webhooks = Sending(settings, database, _formats(settings))
+    app.state.webhook_pings = Pings(settings, database)
     app.state.hub = Hub(database)
     app.state.open_streams = OpenStreams(
         database,
@@ -96,6 +105,15 @@ def create_app(settings: Settings | None = None) -> Starlette:
     return app
 
 
+def _formats(settings: Settings) -> dict[str, Format]:
+    """How endpoints are told of events, by the name of their format."""
+    server_secret = ServerSecret(settings)
+    return {
+        STANDARD: Standard(server_secret, settings.webhook_seconds_max),
+        WOOCOMMERCE: WooCommerce(settings, server_secret),
+    }
+
+
 def _behind_proxies(settings: Settings) -> list[Middleware]:
     """What believes proxies, where there are any: it parses the address of every client."""
     if not settings.trusted_proxies:
@@ -116,6 +134,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     attending = asyncio.create_task(database.attend())
     sampling = Sampling(app.state.meter, app)
     sampling.start()
+    app.state.webhooks.start()
     try:
         with stopping.first(app.state.open_streams.close):
             yield
@@ -124,6 +143,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         await app.state.hub.close()
         await background.close()
         await sampling.close()
+        await app.state.webhooks.close()
+        await app.state.webhook_pings.close()
         attending.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await attending

@@ -15,7 +15,8 @@ from storage.errors import ErrorCode, InventoryError
 
 @dataclass(frozen=True, slots=True)
 class EditOutcome:
-    """What became of one edit. `stock_line` is the place in its stock of what was refused."""
+    """What became of one edit. `stock_line` is the place in its stock of what was refused; `ignored` are the fields
+    that it would have changed if they had no other owner."""
 
     index: int
     product_id: int | None = None
@@ -23,6 +24,7 @@ class EditOutcome:
     changed: bool = False
     error: Refused | None = None
     stock_line: int | None = None
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +64,5 @@ class EditsRejectedError(InventoryError):
 
 def _outcome(stored: dict[str, Any]) -> EditOutcome:
     error = stored["error"]
-    return EditOutcome(**{**stored, "error": error and idempotency.refused(error)})
+    ignored = tuple(stored.get("ignored", ()))
+    return EditOutcome(**{**stored, "error": error and idempotency.refused(error), "ignored": ignored})

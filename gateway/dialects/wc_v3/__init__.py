@@ -6,7 +6,16 @@ from typing import Final
 from starlette.middleware import Middleware
 
 from gateway.dialects.dialect import Dialect
-from gateway.dialects.wc_v3 import analytics, reads, site_data, site_lists, site_reports, site_settings, site_status
+from gateway.dialects.wc_v3 import (
+    analytics,
+    reads,
+    site_data,
+    site_lists,
+    site_reports,
+    site_settings,
+    site_status,
+    webhooks,
+)
 from gateway.dialects.wc_v3 import write_routes as writing
 from gateway.dialects.wc_v3.credentials import Credentials
 from gateway.dialects.wc_v3.described import describe
@@ -26,6 +35,7 @@ _PRODUCTS: Final = [
     Resource(
         "/products/{id}", {"GET": reads.PRODUCT, **editable(writing.UPDATE_PRODUCT), "DELETE": writing.DELETE_PRODUCT}
     ),
+    Resource("/products/{id}/duplicate", {"POST": writing.DUPLICATE}),
     Resource("/products/{product_id}/variations", {"GET": reads.VARIATIONS, "POST": writing.CREATE_VARIATION}),
     Resource("/products/{product_id}/variations/generate", {"POST": writing.GENERATE}),
     Resource("/products/{product_id}/variations/batch", editable(writing.BATCH)),
@@ -37,7 +47,7 @@ _PRODUCTS: Final = [
 ]
 _SITE: Final = (site_data, site_lists, site_reports, site_settings, site_status)
 
-_RESOURCES: Final = [*_PRODUCTS, *(resource for part in _SITE for resource in part.RESOURCES)]
+_RESOURCES: Final = [*_PRODUCTS, *(resource for part in _SITE for resource in part.RESOURCES), *webhooks.RESOURCES]
 """Products first: paths are tried in order."""
 
 NAMESPACE: Final = Namespace("wc/v3", [replace(each, schema=SCHEMAS.get(each.path)) for each in _RESOURCES])

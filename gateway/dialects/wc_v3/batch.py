@@ -39,7 +39,7 @@ async def batch(request: RestRequest) -> Answer:
     call = Call.of(request)
     if call.caller.expected is not None:
         raise RestError(400, "invalid_header", "If-Match is for one product, not for a batch.")
-    entries = [_entry(kind, item, call.reader) for kind, items in _lists(request).items() for item in items]
+    entries = [_entry(kind, item, call.reader) for kind, items in lists_of(request).items() for item in items]
     turnstile.rank_by_lines(len(entries))
     saving = await call.run(_save_all, entries, call.caller)
     answer: dict[str, list[Any]] = {}
@@ -48,7 +48,7 @@ async def batch(request: RestRequest) -> Answer:
     return Answer(answer or [], headers=call.headers(saving))
 
 
-def _lists(request: RestRequest) -> Mapping[str, Sequence[Any]]:
+def lists_of(request: RestRequest) -> Mapping[str, Sequence[Any]]:
     """What was sent of the three lists. Raises RestError."""
     lists: dict[str, Sequence[Any]] = {}
     for kind in KINDS:
@@ -82,7 +82,7 @@ def _entry(kind: str, sent: Any, reader: Reader) -> _Entry:
 
 async def _save_all(session: AsyncSession, entries: Sequence[_Entry], caller: Caller) -> Saving:
     """All that could be read. A product that is named again is saved again, after it was looked at in between."""
-    group_id, replayed = None, False
+    group_id, replayed, ignored = None, False, frozenset[str]()
     for place, round_ in enumerate(_rounds([entry for entry in entries if entry.item is not None])):
         of_round = caller
         if place and caller.idempotency_key is not None:
@@ -92,7 +92,8 @@ async def _save_all(session: AsyncSession, entries: Sequence[_Entry], caller: Ca
         for entry, saved in zip(round_, saving.saved, strict=True):
             entry.saved = saved
         group_id, replayed = saving.group_id or group_id, replayed or saving.replayed
-    return Saving([], group_id, replayed)
+        ignored |= saving.ignored
+    return Saving([], group_id, replayed, ignored)
 
 
 def _rounds(entries: Sequence[_Entry]) -> Iterator[list[_Entry]]:

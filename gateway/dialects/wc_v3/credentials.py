@@ -6,7 +6,8 @@ reference's order: the pair in the query, the pair in Basic, OAuth, and then the
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Literal
 from urllib.parse import parse_qsl, urlencode
 
 import structlog
@@ -44,6 +45,8 @@ _REFUSED: Final = {
     "delete": ("woocommerce_rest_cannot_delete", "Sorry, you are not allowed to delete this resource."),
     "batch": ("woocommerce_rest_cannot_batch", "Sorry, you are not allowed to batch manipulate this resource."),
 }
+
+What = Literal["list", "view", "create", "edit", "delete", "batch"]
 
 
 class Credentials(AuthenticationBackend):
@@ -181,6 +184,18 @@ def may_batch(request: Request) -> RestError | None:
 def may_manage(request: Request) -> RestError | None:
     """Whether the caller may see the settings and the state of the shop."""
     return _may(request, "list")
+
+
+def may_manage_webhooks(what: What) -> Callable[[Request], RestError | None]:
+    """Whether the caller may list, view, create, edit, delete or batch webhooks: not with a key for some locations.
+
+    They tell of the whole shop, and where they are delivered to is nobody else's affair.
+    """
+
+    def permission(request: Request) -> RestError | None:
+        return _may(request, what, everywhere=True)
+
+    return permission
 
 
 def _may(request: Request, what: str, *, everywhere: bool = False, somewhere: bool = False) -> RestError | None:

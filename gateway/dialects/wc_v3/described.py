@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from gateway.dialects.wc_v3.shapes import LowStock, Product, StockRow, StockTotals, Variation
+from gateway.dialects.wc_v3.shapes import LowStock, Product, StockRow, StockTotals, Variation, Webhook
 from gateway.dialects.wordpress import described
 from gateway.dialects.wordpress.described import ErrorData, Told, refused
 from gateway.dialects.wordpress.resources import Namespace
@@ -114,6 +114,14 @@ class VariationBatch(TypedDict):
     delete: NotRequired[list[Variation | NotDone | Done]]
 
 
+class WebhookBatch(TypedDict):
+    """What became of a batch, in the order it was sent."""
+
+    create: NotRequired[list[Webhook | NotDone]]
+    update: NotRequired[list[Webhook | NotDone]]
+    delete: NotRequired[list[Webhook | NotDone]]
+
+
 class StockStats(TypedDict):
     """How many products and variations there are of each stock status."""
 
@@ -165,7 +173,21 @@ def _batch(what: str, model: Any) -> Told:
     )
 
 
+_WEBHOOK_ANSWERS, _WEBHOOK_SENDS = ("Idempotent-Replayed", "X-Dry-Run"), ("Idempotency-Key", "X-Dry-Run")
+
+
+def _saves_webhook(summary: str, *, status: int = 200) -> Told:
+    errors = {**_WEBHOOK_REFUSALS, **_KEYS, **({} if status == 201 else _NO_WEBHOOK)}
+    return Told(summary, Webhook, status, _WEBHOOK_ANSWERS, _WEBHOOK_SENDS, errors)
+
+
 _LISTED: Final = {404: refused("Orders, customers and coupons, where `STOCKGATE_WC_FOREIGN_LISTS` is `missing`.")}
+_KEYS: Final = {
+    422: _REFUSALS[422],
+    503: refused("The server's secret, which secrets of webhooks are kept with, cannot be read or made."),
+}
+_WEBHOOK_REFUSALS: Final = {400: refused("The body is no JSON, or the topic, the URL or another parameter is invalid.")}
+_NO_WEBHOOK: Final = {400: refused("There is no such webhook; or the topic, the URL or another parameter is invalid.")}
 _EMPTY: Final = list[dict[str, Any]]
 _PRODUCT, _VARIATION = "/products/{id}", "/products/{product_id}/variations/{id}"
 _TOLD: Final[Mapping[str, Told]] = {
@@ -173,6 +195,7 @@ _TOLD: Final[Mapping[str, Told]] = {
     "POST /products": _changes("Create a product", Product, status=201),
     f"GET {_PRODUCT}": Told("Read a product or a variation", Product, headers=["ETag"], errors=_MISSING),
     **{f"{verb} {_PRODUCT}": _changes("Update a product or a variation", Product) for verb in _UPDATES},
+    "POST /products/{id}/duplicate": _changes("Copy a product with its variations, as a draft", Product),
     f"DELETE {_PRODUCT}": _deletes("Put a product into the trash, or delete it for good", Product),
     **{f"{verb} /products/batch": _batch("products", ProductBatch) for verb in _UPDATES},
     "GET /products/{product_id}/variations": Told(
@@ -194,6 +217,24 @@ _TOLD: Final[Mapping[str, Told]] = {
     },
     "GET /variations": Told("List the variations of all products", list[Variation], headers=_PAGES),
     "GET /products/{id}/related": Told("Ids of products that are like it", list[int], errors=_MISSING),
+    "GET /webhooks": Told("List webhooks", list[Webhook], headers=_PAGES),
+    "POST /webhooks": _saves_webhook("Create a webhook, whose address is pinged then", status=201),
+    "GET /webhooks/{id}": Told("Read a webhook", Webhook, errors=_NO_WEBHOOK),
+    **{f"{verb} /webhooks/{{id}}": _saves_webhook("Update a webhook") for verb in _UPDATES},
+    "DELETE /webhooks/{id}": Told(
+        "Delete a webhook", Webhook, headers=_WEBHOOK_ANSWERS, sends=_WEBHOOK_SENDS,
+        errors={
+            **_WEBHOOK_REFUSALS, **_KEYS, 404: refused("There is no such webhook."), 501: refused("Without `force`."),
+        },
+    ),
+    **{
+        f"{verb} /webhooks/batch": Told(
+            "Create, update and delete many webhooks", WebhookBatch | _Nothing,
+            headers=_WEBHOOK_ANSWERS, sends=_WEBHOOK_SENDS,
+            errors={**_WEBHOOK_REFUSALS, **_KEYS, **_TOO_MANY},
+        )
+        for verb in _UPDATES
+    },
     "GET /data": Told("Kinds of data", list[Kind], headers=_PAGES[:2]),
     "GET /data/currencies": Told("Currencies", list[Currency], headers=_PAGES[:2]),
     "GET /data/currencies/current": Told("The currency of all prices", Currency),

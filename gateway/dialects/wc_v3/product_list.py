@@ -213,7 +213,7 @@ def _statuses(args: Mapping[str, Any]) -> tuple[str, ...] | None:
 def range_of(request: RestRequest, start: str, end: str) -> Range:
     """Both bounds are left out, in whole seconds, as dates print."""
     args = request.args
-    zone = UTC if args["dates_are_gmt"] else ZoneInfo(request.settings.timezone)
+    zone = UTC if args.get("dates_are_gmt") else ZoneInfo(request.settings.timezone)
     moments = [_in_zone(args.get(name), zone) for name in (start, end)]
     return Range(None if moments[0] is None else after(moments[0]), moments[1])
 

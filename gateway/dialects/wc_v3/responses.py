@@ -16,9 +16,10 @@ from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
 from gateway.authentication import Principal
+from gateway.dialects.wc_v3 import webhook_topics
 from gateway.dialects.wc_v3.draft import NAME
 from gateway.dialects.wc_v3.kept_fields import DEFAULTS, OF_VARIATIONS
-from gateway.dialects.wc_v3.shapes import Attribute, Option, Product, StockLocation, Variation
+from gateway.dialects.wc_v3.shapes import Attribute, Link, Option, Product, StockLocation, Variation, Webhook
 from gateway.dialects.wordpress import RestRequest
 from gateway.dialects.wordpress.conventions import home
 from storage.access import Scope
@@ -26,6 +27,7 @@ from storage.columns import price_text
 from storage.product_document import ProductColumns
 from storage.product_views import ProductView
 from storage.slugs import slug_of
+from storage.webhook_endpoints import Endpoint
 
 KEPT: Final = NAME
 """The part of `extra` that is this dialect's."""
@@ -158,6 +160,31 @@ def variation(view: ProductView, site: Site) -> Variation:
         },
     )
     return cast("Variation", shown)
+
+
+def webhook(endpoint: Endpoint, site: Site) -> Webhook:
+    """A webhook, without its secret."""
+    at = f"{site.home}/wp-json/wc/v3/webhooks"
+    topic: str = endpoint.extra[KEPT]["topic"]
+    resource, event = webhook_topics.split(topic)
+    created, created_gmt = _dates(endpoint.created_at, site.zone)
+    changed = None if endpoint.updated_at == endpoint.created_at else endpoint.updated_at
+    modified, modified_gmt = _dates(changed, site.zone)
+    return {
+        "id": endpoint.id,
+        "name": endpoint.name,
+        "status": endpoint.status.value,
+        "topic": topic,
+        "resource": resource,
+        "event": event,
+        "hooks": webhook_topics.hooks_of(topic),
+        "delivery_url": endpoint.url,
+        "date_created": created or "",
+        "date_created_gmt": created_gmt or "",
+        "date_modified": modified,
+        "date_modified_gmt": modified_gmt,
+        "_links": {"self": [cast("Link", site.link(f"{at}/{endpoint.id}"))], "collection": [{"href": at}]},
+    }
 
 
 def _written(defaults: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:

@@ -207,6 +207,24 @@ class Variation(Sellable):
     attributes: list[Option]
 
 
+class Webhook(TypedDict):
+    """Who is told of what, and where. Its secret is not shown; `date_modified` is null until it is changed."""
+
+    id: int
+    name: str
+    status: Literal["active", "paused", "disabled"]
+    topic: str
+    resource: str
+    event: str
+    hooks: list[str]
+    delivery_url: str
+    date_created: str
+    date_created_gmt: str
+    date_modified: str | None
+    date_modified_gmt: str | None
+    _links: Links
+
+
 class StockRow(TypedDict):
     """A product or variation in the stock report. `low_stock_amount` is the threshold that applies."""
 
