@@ -19,38 +19,21 @@ from typing import Any, Final, NamedTuple, cast
 
 from sqlalchemy import (
     CursorResult,
-    Integer,
-    and_,
-    bindparam,
-    case,
     delete,
-    func,
-    insert,
     literal_column,
     not_,
-    or_,
     select,
-    tuple_,
-    union,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.types import TypeEngine
 
-from storage import availability, change_feed, thresholds, webhook_topics
+from storage import alert_statements as sql
+from storage import availability, change_feed, webhook_topics
 from storage.alert_rules import PLENTY, Seen, State, step
-from storage.columns import Id, Key, Timestamp
-from storage.json_rows import among, json_text, rows_from
-from storage.prepared import Prepared
+from storage.json_rows import json_text
 from storage.retention import BATCH
 from storage.tables import (
-    CatalogChange,
     FeedReader,
-    LedgerEntry,
-    LedgerOpening,
-    Location,
-    Product,
     StockAlert,
-    StockLevel,
     StockWatch,
     WebhookEndpoint,
 )
@@ -72,11 +55,6 @@ _endpoint: Final = table_of(WebhookEndpoint)
 _IS_TO_READ: Final = (_endpoint.c.position < _alert.c.sequence, _endpoint.c.status != literal_column("'disabled'"))
 _reader: Final = table_of(FeedReader)
 _watch: Final = table_of(StockWatch)
-_entry: Final = table_of(LedgerEntry)
-_change: Final = table_of(CatalogChange)
-_level: Final = table_of(StockLevel).alias("alert_level")
-_item: Final = table_of(Product).alias("alert_item")
-_location: Final = table_of(Location).alias("alert_location")
 
 
 async def begin(session: AsyncSession) -> None:
@@ -89,13 +67,13 @@ async def begin(session: AsyncSession) -> None:
     if not await insert_missing(session, FeedReader, [row], key=("name",)):
         return
     await session.execute(delete(_watch))
-    await _NOTE_ALL.write(session)
+    await sql.NOTE_ALL.write(session)
     # what lies behind the horizon is still to be read: of these levels is noted what they were there
-    if later := [(product, location) for product, location in await _LATER.rows(session, {"after": position})]:
+    if later := [(product, location) for product, location in await sql.LATER.rows(session, {"after": position})]:
         page = _Page(session)
         await page.forget(later)
         named = _named([(0, *pair) for pair in later])
-        for concerned in await _CONCERNED.rows(session, {**named, "up_to": position}):
+        for concerned in await sql.CONCERNED.rows(session, {**named, "up_to": position}):
             page.take(_Concerned(*concerned), cause=None)
         await page.write()
 
@@ -140,7 +118,7 @@ async def is_behind(session: AsyncSession, up_to: int) -> bool:
     if up_to - position >= _LAG:
         return True
     window = {"after": position, "up_to": up_to, "limit": 1}
-    return bool(await _CHANGES.rows(session, window) or await _ENTRIES.rows(session, window))
+    return bool(await sql.CHANGES.rows(session, window) or await sql.ENTRIES.rows(session, window))
 
 
 async def advance(session: AsyncSession, up_to: int) -> int | None:
@@ -153,8 +131,8 @@ async def advance(session: AsyncSession, up_to: int) -> int | None:
     if position is None or position >= up_to:
         return position
     window = {"after": position, "up_to": up_to, "limit": PAGE}
-    entries = [_Entry(*row) for row in await _ENTRIES.rows(session, window)]
-    changes = [_Change(*row) for row in await _CHANGES.rows(session, window)]
+    entries = [_Entry(*row) for row in await sql.ENTRIES.rows(session, window)]
+    changes = [_Change(*row) for row in await sql.CHANGES.rows(session, window)]
     reached = min([up_to, *(rows[-1].sequence for rows in (entries, changes) if len(rows) == PAGE)])
     if entries or changes or reached - position >= _LAG:
         page = _Page(session)
@@ -235,7 +213,7 @@ class _Page:
         if changes:
             await self._write_said()  # the statement compares with it
             named = [row for row in changes if row.product_id is not None or row.location_id is not None]
-            found = await _CONCERNED.rows(self.session, {**_named(named), "up_to": changes[-1].sequence})
+            found = await sql.CONCERNED.rows(self.session, {**_named(named), "up_to": changes[-1].sequence})
             caused = [(_cause(concerned, named), concerned) for concerned in (_Concerned(*row) for row in found)]
             for cause, concerned in sorted(caused, key=lambda each: each[0]):
                 self.take(concerned, cause=cause)
@@ -267,7 +245,7 @@ class _Page:
         await self._write_said()
         if self.alerts:
             await change_feed.enter(self.session)
-            await _ALERTS.write(self.session, {"rows": json_text(self.alerts), "now": datetime.now(UTC)})
+            await sql.ALERTS.write(self.session, {"rows": json_text(self.alerts), "now": datetime.now(UTC)})
 
     async def _write_said(self) -> None:
         pairs = sorted(self.unwritten)
@@ -276,7 +254,7 @@ class _Page:
             self.session, StockWatch, rows, key=("product_id", "location_id"), columns=_watch.columns.keys()
         )
         if gone := [pair for pair in pairs if self.said[pair] == PLENTY]:
-            await _FORGET.write(self.session, {"rows": json_text(gone)})
+            await sql.FORGET.write(self.session, {"rows": json_text(gone)})
         self.unwritten.clear()
 
 
@@ -297,196 +275,9 @@ def _cause(level: _Concerned, changes: Sequence[_Change]) -> int:
 
 
 def _named(changes: Sequence[Sequence[Any]]) -> dict[str, str]:
-    """What _CONCERNED is to look at: all levels of products, all of locations, and single ones."""
+    """What sql.CONCERNED is to look at: all levels of products, all of locations, and single ones."""
     return {
         "products": json_text(sorted({row[1] for row in changes if row[1] is not None and row[2] is None})),
         "locations": json_text(sorted({row[2] for row in changes if row[2] is not None and row[1] is None})),
         "levels": json_text([row[1:] for row in changes if None not in row[1:]]),
     }
-
-
-# Conditions over a level's item and location, as they are now
-
-_COUNTS: Final = and_(availability.is_tracked(_item.c), _item.c.status != literal_column("'trash'"))
-_IS_OPEN: Final = and_(_location.c.active, _location.c.archived_at.is_(None))
-_THRESHOLD: Final = thresholds.of_item_at(_level.c, _item.c)
-_FALSE: Final = literal_column("0", Integer())
-_TRUE: Final = literal_column("1", Integer())
-
-
-def _as_number(condition: Any) -> Any:
-    """1 or 0, so that both engines compare it, and NULL is 0."""
-    return case((condition, _TRUE), else_=_FALSE)
-
-
-def _between(columns: Any) -> Any:
-    return and_(columns.sequence > bindparam("after", type_=Id), columns.sequence <= bindparam("up_to", type_=Id))
-
-
-_first_entries: Final = (
-    select(_entry)
-    .where(_between(_entry.c))
-    .order_by(_entry.c.sequence)
-    .limit(bindparam("limit", type_=Id))
-    .subquery("first_entries")
-)
-_ENTRIES: Final = Prepared(
-    select(
-        *(
-            _first_entries.c[name]
-            for name in (
-                "sequence",
-                "product_id",
-                "location_id",
-                "before",
-                "on_hand",
-                "reserved",
-                "safety_stock",
-                "disabled",
-            )
-        ),
-        _THRESHOLD,
-        _as_number(_COUNTS),
-        _as_number(_IS_OPEN),
-        _watch.c.low,
-        _watch.c.out,
-    )
-    .select_from(
-        _first_entries.join(_item, _item.c.id == _first_entries.c.product_id)
-        .join(_location, _location.c.id == _first_entries.c.location_id)
-        .outerjoin(
-            _level,
-            and_(
-                _level.c.product_id == _first_entries.c.product_id,
-                _level.c.location_id == _first_entries.c.location_id,
-            ),
-        )
-        .outerjoin(
-            _watch,
-            and_(
-                _watch.c.product_id == _first_entries.c.product_id,
-                _watch.c.location_id == _first_entries.c.location_id,
-            ),
-        )
-    )
-    .order_by(_first_entries.c.sequence)
-)
-_CHANGES: Final = Prepared(
-    select(_change.c.sequence, _change.c.product_id, _change.c.location_id)
-    .where(_between(_change.c))
-    .order_by(_change.c.sequence)
-    .limit(bindparam("limit", type_=Id))
-)
-
-
-def _concerned() -> Any:
-    """The levels that some changes concern, as the ledger says that they were then, where that is news."""
-    one = table_of(StockLevel).alias("one_level")
-    family = table_of(Product).alias("family")
-    listed = rows_from("levels", {"product_id": Id, "location_id": Id})
-    pair = (one.c.product_id, one.c.location_id)
-    named = union(
-        select(*pair).where(among(one.c.product_id, "products")),
-        select(*pair)
-        .join_from(family, one, one.c.product_id == family.c.id)
-        .where(among(family.c.parent_id, "products")),
-        select(*pair).where(among(one.c.location_id, "locations")),
-        select(*listed.values()),
-    ).subquery("named")
-    past = table_of(LedgerEntry).alias("past")
-    last_sequence = (
-        select(func.max(past.c.sequence))
-        .where(
-            past.c.product_id == _level.c.product_id,
-            past.c.location_id == _level.c.location_id,
-            past.c.sequence <= bindparam("up_to", type_=Id),
-        )
-        .correlate_except(past)
-        .scalar_subquery()
-    )
-    last, opening = table_of(LedgerEntry).alias("last_entry"), table_of(LedgerOpening).alias("opening")
-    is_kept = last.c.sequence.is_not(None)  # else it was pruned, or there was none
-    available = case((is_kept, availability.available(last.c)), else_=availability.available(opening.c))
-    disabled = case((is_kept, last.c.disabled), else_=opening.c.disabled)
-    counts = and_(_COUNTS, available.is_not(None))
-    offered = and_(_IS_OPEN, not_(disabled))
-    was_low, was_out = _as_number(_watch.c.low), _as_number(_watch.c.out)
-    is_out = _as_number(and_(counts, or_(not_(offered), available <= _FALSE)))
-    is_low = case((not_(counts), _FALSE), (offered, _as_number(available <= _THRESHOLD)), else_=was_low)
-    return (
-        select(
-            _level.c.product_id,
-            _item.c.parent_id,
-            _level.c.location_id,
-            available,
-            disabled,
-            _THRESHOLD,
-            _as_number(_COUNTS),
-            _as_number(_IS_OPEN),
-            _watch.c.low,
-            _watch.c.out,
-        )
-        .select_from(
-            named.join(
-                _level,
-                and_(_level.c.product_id == named.c.product_id, _level.c.location_id == named.c.location_id),
-            )
-            .join(_item, _item.c.id == _level.c.product_id)
-            .join(_location, _location.c.id == _level.c.location_id)
-            .outerjoin(last, last.c.sequence == last_sequence)
-            .outerjoin(
-                opening,
-                and_(opening.c.product_id == _level.c.product_id, opening.c.location_id == _level.c.location_id),
-            )
-            .outerjoin(
-                _watch,
-                and_(_watch.c.product_id == _level.c.product_id, _watch.c.location_id == _level.c.location_id),
-            )
-        )
-        .where(or_(is_out != was_out, is_low != was_low))
-        .order_by(_level.c.product_id, _level.c.location_id)
-    )
-
-
-def _note_all() -> Any:
-    """Of all levels those that are low or out now."""
-    available = availability.available(_level.c)
-    is_low = available <= _THRESHOLD
-    is_out = or_(_level.c.disabled, not_(_IS_OPEN), available <= _FALSE)
-    found = (
-        select(_level.c.product_id, _level.c.location_id, is_low, is_out)
-        .select_from(
-            _level.join(_item, _item.c.id == _level.c.product_id).join(
-                _location, _location.c.id == _level.c.location_id
-            )
-        )
-        .where(available.is_not(None), _COUNTS, or_(is_low, is_out))
-    )
-    return insert(_watch).from_select(["product_id", "location_id", "low", "out"], found)
-
-
-_CONCERNED: Final = Prepared(_concerned())
-_NOTE_ALL: Final = Prepared(_note_all())
-_LATER: Final = Prepared(
-    select(_entry.c.product_id, _entry.c.location_id).where(_entry.c.sequence > bindparam("after", type_=Id)).distinct()
-)
-_FORGOTTEN: Final = rows_from("rows", {"product_id": Id, "location_id": Id}).values()
-_FORGET: Final = Prepared(
-    delete(_watch).where(tuple_(_watch.c.product_id, _watch.c.location_id).in_(select(*_FORGOTTEN)))
-)
-_FOUND: Final[dict[str, TypeEngine[Any]]] = {
-    "product_id": Id,
-    "location_id": Id,
-    "kind": Key,
-    "available": Id,
-    "threshold": Id,
-    "cause": Id,
-}
-_ALERTS: Final = Prepared(
-    insert(_alert).from_select(
-        ["sequence", *_FOUND, "created_at"],
-        select(change_feed.NEXT_SEQUENCE, *rows_from("rows", _FOUND).values(), bindparam("now", type_=Timestamp)).where(
-            literal_column("1") == literal_column("1")
-        ),
-    )
-)
