@@ -43,6 +43,7 @@ from gateway.webhooks.message import Format
 from gateway.webhooks.sending import Sending
 from gateway.webhooks.standard import Standard
 from storage import migrations, sqlite_library
+from storage.alert_reader import AlertReader
 from storage.database import Database
 from storage.errors import StorageUnavailableError
 from storage.hub import Hub
@@ -83,6 +84,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app.state.webhooks = Sending(settings, database, _formats(settings))
     app.state.webhook_pings = Pings(settings, database)
     app.state.hub = Hub(database)
+    app.state.alerts = AlertReader(database)
     app.state.open_streams = OpenStreams(
         database,
         app.state.authenticator,
@@ -131,6 +133,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     gc.freeze()  # what start-up made stays: collections during requests need not look at it
     background = Background(chores(app.state.settings, database, app.state.authenticator))
     background.start()
+    app.state.alerts.start()
     attending = asyncio.create_task(database.attend())
     sampling = Sampling(app.state.meter, app)
     sampling.start()
@@ -142,6 +145,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         await app.state.open_streams.close()
         await app.state.hub.close()
         await background.close()
+        await app.state.alerts.close()
         await sampling.close()
         await app.state.webhooks.close()
         await app.state.webhook_pings.close()
