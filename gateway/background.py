@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -20,10 +21,10 @@ import structlog
 from gateway.authentication import Authenticator
 from gateway.dialects.wc_v3.signatures import REMEMBERED_S
 from gateway.settings import Settings
-from storage import idempotency, ledger_partitions, nonces, pruning
+from storage import idempotency, imports, ledger_partitions, nonces, pruning
 from storage.database import Database
 from storage.errors import StorageUnavailableError
-from storage.retention import BusyError, alone, in_batches
+from storage.retention import BusyError, alone, in_batches, restful
 
 _SOON_S: Final = 60.0
 """A chore begins, and is tried again, within this time; not at once, so that processes that start together spread."""
@@ -48,6 +49,7 @@ def chores(settings: Settings, database: Database, authenticator: Authenticator)
         Chore("forget nonces", 60, kept.forget_nonces),
         Chore("forget idempotency keys", 600, kept.forget_idempotency),
         Chore("prune the ledger", 3600, kept.prune),
+        Chore("forget imports", 3600, kept.forget_imports),
     ]
 
 
@@ -74,6 +76,14 @@ class Retention:
         before = datetime.now(UTC) - timedelta(hours=hours)
         if removed := await in_batches(self._database, idempotency.forget, before):
             log.info("forgot idempotency keys", removed=removed, hours=hours)
+
+    async def forget_imports(self) -> None:
+        """Those that ended longer ago than the settings say; and those whose upload was cut off have failed."""
+        now = datetime.now(UTC)
+        await self._database.transact(imports.give_up_unread, now - timedelta(hours=1))
+        if days := self._settings.import_days:
+            while await restful(partial(self._database.transact, imports.forget, now - timedelta(days=days))):
+                pass
 
     async def prune(self) -> None:
         """Entries of the ledger from before the months that the settings keep."""
