@@ -21,7 +21,7 @@ import structlog
 from gateway.authentication import Authenticator
 from gateway.dialects.wc_v3.signatures import REMEMBERED_S
 from gateway.settings import Settings
-from storage import idempotency, imports, ledger_partitions, nonces, pruning
+from storage import idempotency, imports, ledger_partitions, nonces, pruning, webhook_deliveries
 from storage.database import Database
 from storage.errors import StorageUnavailableError
 from storage.retention import BusyError, alone, in_batches, restful
@@ -50,6 +50,7 @@ def chores(settings: Settings, database: Database, authenticator: Authenticator)
         Chore("forget idempotency keys", 600, kept.forget_idempotency),
         Chore("prune the ledger", 3600, kept.prune),
         Chore("forget imports", 3600, kept.forget_imports),
+        Chore("forget deliveries of webhooks", 600, kept.forget_deliveries),
     ]
 
 
@@ -84,6 +85,12 @@ class Retention:
         if days := self._settings.import_days:
             while await restful(partial(self._database.transact, imports.forget, now - timedelta(days=days))):
                 pass
+
+    async def forget_deliveries(self) -> None:
+        """What became of webhooks longer ago than the settings say."""
+        before = datetime.now(UTC) - timedelta(days=self._settings.webhook_deliveries_days)
+        if removed := await in_batches(self._database, webhook_deliveries.forget, before):
+            log.info("forgot deliveries of webhooks", removed=removed)
 
     async def prune(self) -> None:
         """Entries of the ledger from before the months that the settings keep."""

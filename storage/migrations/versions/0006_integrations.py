@@ -133,8 +133,21 @@ def _alerts() -> None:
         sa.Column("out", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("product_id", "location_id", name=op.f("pk_stock_watch")),
     )
+    if op.get_context().dialect.name == "sqlite":  # alerts are numbered by the ledger's counter, too
+        op.execute(
+            "CREATE TRIGGER stock_alert_numbered AFTER INSERT ON stock_alert BEGIN"
+            " UPDATE sqlite_sequence SET seq = max(seq, new.sequence) WHERE name = 'ledger_entry'; END"
+        )
     op.add_column("location", sa.Column("low_stock_threshold", sa.Integer(), nullable=True))
     op.add_column("stock_level", sa.Column("low_stock_threshold", sa.Integer(), nullable=True))
+    given = sa.text("low_stock_threshold IS NOT NULL")
+    op.create_index(
+        "ix_stock_level_low_stock_threshold",
+        "stock_level",
+        ["low_stock_threshold"],
+        sqlite_where=given,
+        postgresql_where=given,
+    )
 
 
 def _ownership() -> None:
@@ -248,6 +261,7 @@ def downgrade() -> None:
     op.drop_table("feed_reader")
     op.drop_table("webhook_delivery")
     op.drop_table("webhook_endpoint")
+    op.drop_index("ix_stock_level_low_stock_threshold", "stock_level")
     op.drop_column("stock_level", "low_stock_threshold")
     op.drop_column("location", "low_stock_threshold")
     op.add_column("catalog_change", sa.Column("deleted", sa.Boolean(), server_default=sa.false(), nullable=False))
