@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from gateway.graphql import media_types
 from gateway.graphql.sse import EVENT_STREAM
+from gateway.imports.described import OPERATIONS as IMPORTS
 from gateway.openapi.described import Answer, Described, Operation, Parameter
 from schema.feed import FIRST_DEFAULT, FIRST_MAX
 
@@ -209,6 +210,7 @@ DESCRIBED: Final = Described(
                 Parameter("first", Annotated[int, Field(ge=0, le=FIRST_MAX)], f"At most so many; {FIRST_DEFAULT}."),
             ],
         ),
+        *IMPORTS,
         Operation("GET", "/healthz", "Does the process live?", {200: Answer("It does.", Health)}, security=()),
         Operation(
             "GET",
