@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from gateway import changes, console, databases, docs, graphql, health, request_log, sdl, stopping
+from gateway import changes, console, databases, docs, graphql, health, log_lines, sdl, stopping
 from gateway import settings as settings_module
 from gateway.authentication import Authenticator
 from gateway.background import Background, chores
@@ -52,7 +52,7 @@ from storage.webhook_endpoints import STANDARD
 def create_app(settings: Settings | None = None) -> Starlette:
     """The whole gateway as an ASGI application. Without settings it reads the environment."""
     settings = settings or settings_module.load()
-    request_log.configure(settings.log_level)
+    log_lines.configure(settings.log_level)
     database = databases.serving(settings)
     app = Starlette(
         routes=[
