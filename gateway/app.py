@@ -21,6 +21,7 @@ from gateway.cors import Cors
 from gateway.dialects import DIALECTS, WORDPRESS_PREFIXES
 from gateway.dialects.dialect import mounts
 from gateway.dialects.wc_v3.signatures import Signatures
+from gateway.dialects.wc_v3.webhook_pings import Pings
 from gateway.dialects.wordpress import Addressing
 from gateway.graphql.admission import Admission
 from gateway.graphql.open_streams import OpenStreams
@@ -73,6 +74,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app.state.csv_exports = asyncio.Semaphore(settings.csv_exports_max)
     app.state.authenticator = Authenticator(database, cache_seconds=settings.key_cache_seconds)
     app.state.signatures = Signatures(database, app.state.authenticator, ServerSecret(settings))
+    app.state.webhook_pings = Pings(settings, database)
     app.state.hub = Hub(database)
     app.state.open_streams = OpenStreams(
         database,
@@ -124,6 +126,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         await app.state.hub.close()
         await background.close()
         await sampling.close()
+        await app.state.webhook_pings.close()
         attending.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await attending

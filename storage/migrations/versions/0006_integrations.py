@@ -75,6 +75,7 @@ def _webhooks() -> None:
         sa.Column("location_id", _ID, nullable=True),
         sa.Column("status", _KEY, nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("first_at", Timestamp(), nullable=True),
         sa.Column("next_at", Timestamp(), nullable=True),
         sa.Column("response_status", sa.Integer(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
@@ -90,7 +91,9 @@ def _webhooks() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_delivery")),
     )
-    op.create_index("ix_webhook_delivery_endpoint_id_id", "webhook_delivery", ["endpoint_id", "id"])
+    op.create_index(
+        "uq_webhook_delivery_endpoint_id_sequence", "webhook_delivery", ["endpoint_id", "sequence"], unique=True
+    )
     op.create_index("ix_webhook_delivery_updated_at", "webhook_delivery", ["updated_at"])
     op.create_index(
         "ix_webhook_delivery_waiting",
