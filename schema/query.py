@@ -10,8 +10,9 @@ from schema.queries.nodes import NodeQueries
 from schema.queries.products import ProductQueries
 from schema.queries.stock import StockQueries
 from schema.queries.viewer import ViewerQueries
+from schema.queries.webhooks import WebhookQueries
 
 
 @strawberry.type(description="What can be asked. Every field is one SQL statement, whatever is selected below it.")
-class Query(ProductQueries, StockQueries, LocationQueries, HistoryQueries, NodeQueries, ViewerQueries):
+class Query(ProductQueries, StockQueries, LocationQueries, HistoryQueries, NodeQueries, ViewerQueries, WebhookQueries):
     """The root of all reads."""
