@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import typer
 
 from gateway.cli import catalog, database, inspection, keys, ledger, migrate_data, operations, serving, woocommerce
+from gateway.cli import imports as files
 from gateway.cli.failures import explain
 
 _HELP = """A GraphQL and REST gateway over multi-location inventory.
@@ -39,6 +40,7 @@ entries.command("archive")(ledger.archive)
 entries.command("prune")(ledger.prune)
 app.add_typer(imports, name="import")
 imports.command("catalog")(catalog.import_catalog)
+imports.command("inventory")(files.import_inventory)
 imports.command("woocommerce")(woocommerce.import_woocommerce)
 app.add_typer(key, name="key")
 key.command("create")(keys.create_key)

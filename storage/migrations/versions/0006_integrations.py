@@ -133,8 +133,21 @@ def _alerts() -> None:
         sa.Column("out", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("product_id", "location_id", name=op.f("pk_stock_watch")),
     )
+    if op.get_context().dialect.name == "sqlite":  # alerts are numbered by the ledger's counter, too
+        op.execute(
+            "CREATE TRIGGER stock_alert_numbered AFTER INSERT ON stock_alert BEGIN"
+            " UPDATE sqlite_sequence SET seq = max(seq, new.sequence) WHERE name = 'ledger_entry'; END"
+        )
     op.add_column("location", sa.Column("low_stock_threshold", sa.Integer(), nullable=True))
     op.add_column("stock_level", sa.Column("low_stock_threshold", sa.Integer(), nullable=True))
+    given = sa.text("low_stock_threshold IS NOT NULL")
+    op.create_index(
+        "ix_stock_level_low_stock_threshold",
+        "stock_level",
+        ["low_stock_threshold"],
+        sqlite_where=given,
+        postgresql_where=given,
+    )
 
 
 def _ownership() -> None:
@@ -192,7 +205,9 @@ def _imports() -> None:
         sa.Column("unchanged", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("failed", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("changed", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("refused", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("chunks", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("previewed_chunks", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("applied_chunks", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("sample", _DOCUMENT, nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
@@ -204,11 +219,13 @@ def _imports() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_import_job")),
     )
     op.create_index(op.f("ix_import_job_fingerprint"), "import_job", ["fingerprint"])
+    op.create_index(op.f("ix_import_job_state"), "import_job", ["state"])
     op.create_table(
         "import_chunk",
         sa.Column("job_id", _ID, nullable=False),
         sa.Column("number", _ID, autoincrement=False, nullable=False),
         sa.Column("rows", sa.Text(), nullable=False),
+        sa.Column("unreadable", _DOCUMENT, nullable=True),
         sa.Column("failures", _DOCUMENT, nullable=True),
         sa.ForeignKeyConstraint(
             ["job_id"], ["import_job.id"], name=op.f("fk_import_chunk_job_id_import_job"), ondelete="CASCADE"
@@ -244,6 +261,7 @@ def downgrade() -> None:
     op.drop_table("feed_reader")
     op.drop_table("webhook_delivery")
     op.drop_table("webhook_endpoint")
+    op.drop_index("ix_stock_level_low_stock_threshold", "stock_level")
     op.drop_column("stock_level", "low_stock_threshold")
     op.drop_column("location", "low_stock_threshold")
     op.add_column("catalog_change", sa.Column("deleted", sa.Boolean(), server_default=sa.false(), nullable=False))
