@@ -105,6 +105,8 @@ class Retention:
         await self._database.transact(alone)  # looking costs something, too
         old = await self._database.read(pruning.survey, pruning.before_months(months))
         removed = sum([number async for number in pruning.prune(self._database, old)])
+        if old.kept_for is not None:
+            log.warning("old entries of the ledger are still needed", by=old.kept_for.who, after=old.kept_for.position)
         if removed:
             log.info("pruned the ledger", removed=removed, before=old.before.isoformat())
 
