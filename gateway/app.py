@@ -27,8 +27,14 @@ from gateway.graphql.admission import Admission
 from gateway.graphql.open_streams import OpenStreams
 from gateway.graphql.persisted import PersistedOperations
 from gateway.graphql.short_way import ShortWay
+from gateway.metrics import known
+from gateway.metrics import serving as metrics
+from gateway.metrics.meter import Meter
+from gateway.metrics.sampling import Sampling
+from gateway.metrics.stored import StoredFigures
 from gateway.openapi import serving
 from gateway.request_log import RequestLog
+from gateway.server import board
 from gateway.server_secret import ServerSecret
 from gateway.settings import Settings
 from storage import migrations, sqlite_library
@@ -51,6 +57,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             *serving.ROUTES,
             *changes.ROUTES,
             *health.ROUTES,
+            *metrics.routes(settings),
             *(mount for dialect in DIALECTS for mount in mounts(dialect)),
         ],
         middleware=[
@@ -79,6 +86,9 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app.state.budgets = Budgets(settings.cost_per_minute)
     persisted = PersistedOperations(database, settings)
     app.state.admission = Admission(settings, persisted, app.state.budgets)
+    app.state.meter = Meter(board.seat(), known.operations_of(app.routes, DIALECTS), known.codes())
+    app.state.stored_figures = StoredFigures(database)
+    app.state.finished = [app.state.meter.finished]
     database.forgotten += [
         app.state.authenticator.forget,
         app.state.open_streams.doubt,
@@ -106,6 +116,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     background = Background(chores(app.state.settings, database, app.state.authenticator))
     background.start()
     attending = asyncio.create_task(database.attend())
+    sampling = Sampling(app.state.meter, app)
+    sampling.start()
     try:
         with stopping.first(app.state.open_streams.close):
             yield
@@ -113,6 +125,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         await app.state.open_streams.close()
         await app.state.hub.close()
         await background.close()
+        await sampling.close()
         await app.state.webhook_pings.close()
         attending.cancel()
         with contextlib.suppress(asyncio.CancelledError):

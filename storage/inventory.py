@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import BigInteger, and_, delete, exists, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage import change_feed, idempotency, keys
+from storage import change_feed, idempotency, keys, tally
 from storage.changes import (
     AlreadyReversedError,
     Applied,
@@ -57,6 +57,9 @@ async def apply(session: AsyncSession, group: ChangeGroup, known: Mapping[ItemKe
     planned = plan(group, lines, before, await _elsewhere(session, total_keys(lines)))
     group_id = await _write(session, group, planned)
     await _drop_blanks(session, [key for key in before if key not in planned.levels and not before[key].version])
+    for outcome in planned.outcomes:
+        if outcome.error is not None:
+            tally.refused(outcome.error.code)
     applied = Applied(planned.outcomes, group_id)
     await idempotency.record(session, group, applied)
     return applied

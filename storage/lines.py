@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from storage.changes import DEFAULT_LOCATION, Change, ChangeGroup, ItemKey, LocationKey, Refused, SetTotal, Transfer
 from storage.errors import ErrorCode
+from storage.source_rules import NO_RULES, Rules
 
 LevelKey = tuple[int, int]
 """Product id and location id."""
@@ -24,10 +25,11 @@ class Item(NamedTuple):
 
 
 class Place(NamedTuple):
-    """What the rules need to know of a location."""
+    """What the rules need to know of a location. `rules` say who may write there."""
 
     id: int
     active: bool = True
+    rules: Rules = NO_RULES
 
 
 class Line(NamedTuple):
@@ -42,6 +44,11 @@ class Line(NamedTuple):
         """The level it is about."""
         return ((self.item.id, self.place.id),)
 
+    @property
+    def rules(self) -> Rules:
+        """Who may write there."""
+        return self.place.rules
+
 
 class TransferLine(NamedTuple):
     """A transfer, and what its keys name."""
@@ -55,6 +62,11 @@ class TransferLine(NamedTuple):
     def keys(self) -> tuple[LevelKey, ...]:
         """The levels it is about: where the units leave, and where they arrive."""
         return (self.item.id, self.source.id), (self.item.id, self.target.id)
+
+    @property
+    def rules(self) -> Rules:
+        """Who may write at one of its ends, if there are rules at any."""
+        return self.source.rules or self.target.rules
 
 
 Planned = Line | TransferLine | Refused

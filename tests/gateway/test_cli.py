@@ -272,6 +272,25 @@ def test_a_bad_document_is_refused_with_every_problem_in_its_place(stockgate: St
     ]
 
 
+async def test_a_table_is_imported_and_refused_by_lines(everywhere: Everywhere, tmp_path: Path) -> None:
+    file = tmp_path / "products.csv"
+    file.write_text("SKU;Name;Regular price;Colour\nA;Ant;1.50;red\n")
+    tried, done = (
+        await everywhere("import", "catalog", str(file), "--dry-run"),
+        await everywhere("import", "catalog", str(file)),
+    )
+    assert tried[:2] == (0, re.sub("created", "would be created", done.out).replace("0 updated", "0 would be updated"))
+    assert done.err == "note: Columns that were not looked at: Colour.\n"
+    file.write_text("SKU;Name;Regular price;Stock\nA;Ant;cheap;\nB;Bee;;3\n")
+    assert await everywhere("import", "catalog", str(file)) == (
+        1,
+        "",
+        "stockgate: There is no default location for the stock: give --location.\n",
+    )
+    refused = await everywhere("import", "catalog", str(file), "--map", "Stock=")
+    assert refused == (1, "", "stockgate: line 2, column Regular price: is not a decimal number, such as 19.99\n")
+
+
 def test_a_file_that_is_not_there_is_one_line(stockgate: Stockgate) -> None:
     assert (
         stockgate("import", "catalog", "no.json").err == "stockgate: Cannot read no.json: No such file or directory.\n"
