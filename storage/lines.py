@@ -77,7 +77,7 @@ def lines_of(
     group: ChangeGroup, items: Mapping[ItemKey, Item | Refused], places: Mapping[LocationKey, Place]
 ) -> list[Planned]:
     """The group's changes with their items and locations, or why they may not write there."""
-    named = _Named(items, places, group.origin.locations)
+    named = Named(items, places, group.origin.locations)
     return [change if isinstance(change, Refused) else named.line(change) for change in group.changes]
 
 
@@ -92,7 +92,7 @@ def level_keys(lines: Iterable[Planned]) -> list[LevelKey]:
     return sorted({key for line in lines if not isinstance(line, Refused) for key in line.keys})
 
 
-class _Named(NamedTuple):
+class Named(NamedTuple):
     """What the keys of a group's lines name, and the locations at which its caller may write; None is everywhere."""
 
     items: Mapping[ItemKey, Item | Refused]

@@ -121,6 +121,12 @@ def _elsewhere(
     return elsewhere.get(here, 0) + sum(moved)
 
 
+def landing(line: Line, level: Level, group: ChangeGroup) -> Level | Refused:
+    """What a line of a group would make of a level; the same object where it would change nothing."""
+    afters, _ = (_governed if line.rules else _after)(line, (level,), 0, group)
+    return afters if isinstance(afters, Refused) else afters[0]
+
+
 Afters = tuple[Sequence[Level] | Refused, tuple[OwnedField, ...]]
 """Every level that a line is about, as it leaves it, or why it changes none; and the fields that it does not change
 because they have another owner."""

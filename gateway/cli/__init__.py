@@ -7,7 +7,19 @@ from collections.abc import Sequence
 
 import typer
 
-from gateway.cli import catalog, database, inspection, keys, ledger, migrate_data, operations, serving, woocommerce
+from gateway.cli import (
+    catalog,
+    database,
+    inspection,
+    keys,
+    ledger,
+    migrate_data,
+    operations,
+    rules,
+    serving,
+    woocommerce,
+)
+from gateway.cli import imports as files
 from gateway.cli.failures import explain
 
 _HELP = """A GraphQL and REST gateway over multi-location inventory.
@@ -25,6 +37,7 @@ listed = typer.Typer(
     help="GraphQL operations that may run where only listed ones may.", no_args_is_help=True, rich_markup_mode=None
 )
 entries = typer.Typer(help="The ledger: archive and prune what is old.", no_args_is_help=True, rich_markup_mode=None)
+ownership = typer.Typer(help="Who may write which field.", no_args_is_help=True, rich_markup_mode=None)
 imports = typer.Typer(help="Bring in your own data.", no_args_is_help=True, rich_markup_mode=None)
 
 app.command()(serving.serve)
@@ -39,6 +52,7 @@ entries.command("archive")(ledger.archive)
 entries.command("prune")(ledger.prune)
 app.add_typer(imports, name="import")
 imports.command("catalog")(catalog.import_catalog)
+imports.command("inventory")(files.import_inventory)
 imports.command("woocommerce")(woocommerce.import_woocommerce)
 app.add_typer(key, name="key")
 key.command("create")(keys.create_key)
@@ -50,6 +64,10 @@ app.add_typer(listed, name="operations")
 listed.command("add")(operations.add)
 listed.command("list")(operations.list_operations)
 listed.command("remove")(operations.remove)
+app.add_typer(ownership, name="rules")
+ownership.command("set")(rules.set_rule)
+ownership.command("list")(rules.list_rules)
+ownership.command("remove")(rules.remove_rule)
 webhook_secret.command("create")(keys.create_webhook_secret)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -56,7 +56,7 @@ class Office:
 
     database: Database
     post: Post
-    formats: dict[str, Format]
+    formats: Mapping[str, Format]
     recorder: Recorder
     concurrency: int
     clock: Callable[[], datetime]
@@ -119,6 +119,13 @@ class Courier:
             await self._send_all()
         except StorageUnavailableError as error:
             log.warning("webhooks have to wait", endpoint=self.endpoint.id, error=str(error))
+        except Exception:  # such as a secret that cannot be opened: the next courier tries again, later and later
+            log.exception("webhooks cannot be made", endpoint=self.endpoint.id)
+            now = self._office.clock()
+            self._failures += 1
+            self._failing_since = self._failing_since or now
+            at = schedule.following(self._failing_since, now, self._office.dice)
+            self._retry_at = at or now + schedule.LIMIT
         finally:
             self._halted = True
             await asyncio.gather(*self._running.values(), return_exceptions=True)

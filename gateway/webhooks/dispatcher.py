@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -54,7 +54,7 @@ class Dispatcher:
         self,
         database: Database,
         post: Post,
-        formats: dict[str, Format],
+        formats: Mapping[str, Format],
         *,
         concurrency: int,
         clock: Callable[[], datetime] = _now,

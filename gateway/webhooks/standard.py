@@ -11,7 +11,7 @@ from standardwebhooks import Webhook
 
 from gateway.server_secret import ServerSecret, ServerSecretError
 from gateway.webhooks import sealing
-from gateway.webhooks.message import Answer, Headers, Judged, Message, UnsignedError, Verdict
+from gateway.webhooks.message import TIMEOUT_S, Answer, Headers, Judged, Message, UnsignedError, Verdict
 from gateway.webhooks.sealing import SealBrokenError
 from storage import webhook_payloads
 from storage.database import Database
@@ -25,8 +25,9 @@ GONE: Final = "The receiver answered 410 Gone: it wants nothing any more."
 class Standard:
     """Signs with the endpoint's secret, and for a while after a rotation with the one before, too."""
 
-    def __init__(self, server_secret: ServerSecret) -> None:
+    def __init__(self, server_secret: ServerSecret, timeout_s: float = TIMEOUT_S) -> None:
         self._server_secret = server_secret
+        self._timeout_s = timeout_s
 
     async def messages(self, endpoint: Endpoint, events: Sequence[Event], database: Database) -> Sequence[Message]:
         """One for each event of which there is something to tell."""
@@ -39,7 +40,8 @@ class Standard:
 
     def signed(self, endpoint: Endpoint, message_id: str, body: bytes, events: Sequence[Event] = ()) -> Message:
         """Any message to an endpoint: a trial has no event."""
-        return Message(events, endpoint.url, body, _CONTENT, partial(self._signature, endpoint, message_id, body))
+        signed = partial(self._signature, endpoint, message_id, body)
+        return Message(events, endpoint.url, body, _CONTENT, signed, self._timeout_s)
 
     def judge(self, endpoint: Endpoint, failures: int, answer: Answer) -> Judged:  # noqa: ARG002 (as the format says)
         """Any 2xx is a success, redirects are none; 410 ends it."""

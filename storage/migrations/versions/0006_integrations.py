@@ -205,7 +205,9 @@ def _imports() -> None:
         sa.Column("unchanged", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("failed", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("changed", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("refused", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("chunks", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("previewed_chunks", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("applied_chunks", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("sample", _DOCUMENT, nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
@@ -217,11 +219,13 @@ def _imports() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_import_job")),
     )
     op.create_index(op.f("ix_import_job_fingerprint"), "import_job", ["fingerprint"])
+    op.create_index(op.f("ix_import_job_state"), "import_job", ["state"])
     op.create_table(
         "import_chunk",
         sa.Column("job_id", _ID, nullable=False),
         sa.Column("number", _ID, autoincrement=False, nullable=False),
         sa.Column("rows", sa.Text(), nullable=False),
+        sa.Column("unreadable", _DOCUMENT, nullable=True),
         sa.Column("failures", _DOCUMENT, nullable=True),
         sa.ForeignKeyConstraint(
             ["job_id"], ["import_job.id"], name=op.f("fk_import_chunk_job_id_import_job"), ondelete="CASCADE"

@@ -75,10 +75,10 @@ async def sending(database: Database, clock: Callable[[], datetime], **options: 
         await client.close()
 
 
-async def until(condition: Callable[[], Any], dispatcher: Dispatcher | None = None) -> None:
+async def until(condition: Callable[[], Any]) -> None:
     """Wait for something that is about to happen."""
     async with asyncio.timeout(10):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 (what happens is in another process, or has no event)
             await asyncio.sleep(0.01)
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from itertools import groupby
 
 import pytest
 from standardwebhooks import Webhook
 
-from gateway.webhooks.dispatcher import LEASE
 from storage.database import Database
 from storage.webhook_deliveries import DeliveryStatus
 from storage.webhook_endpoints import Status
