@@ -21,13 +21,20 @@ from gateway.cors import Cors
 from gateway.dialects import DIALECTS, WORDPRESS_PREFIXES
 from gateway.dialects.dialect import mounts
 from gateway.dialects.wc_v3.signatures import Signatures
+from gateway.dialects.wc_v3.webhook_pings import Pings
 from gateway.dialects.wordpress import Addressing
 from gateway.graphql.admission import Admission
 from gateway.graphql.open_streams import OpenStreams
 from gateway.graphql.persisted import PersistedOperations
 from gateway.graphql.short_way import ShortWay
+from gateway.metrics import known
+from gateway.metrics import serving as metrics
+from gateway.metrics.meter import Meter
+from gateway.metrics.sampling import Sampling
+from gateway.metrics.stored import StoredFigures
 from gateway.openapi import serving
 from gateway.request_log import RequestLog
+from gateway.server import board
 from gateway.server_secret import ServerSecret
 from gateway.settings import Settings
 from storage import migrations, sqlite_library
@@ -50,6 +57,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             *serving.ROUTES,
             *changes.ROUTES,
             *health.ROUTES,
+            *metrics.routes(settings),
             *(mount for dialect in DIALECTS for mount in mounts(dialect)),
         ],
         middleware=[
@@ -66,6 +74,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app.state.csv_exports = asyncio.Semaphore(settings.csv_exports_max)
     app.state.authenticator = Authenticator(database, cache_seconds=settings.key_cache_seconds)
     app.state.signatures = Signatures(database, app.state.authenticator, ServerSecret(settings))
+    app.state.webhook_pings = Pings(settings, database)
     app.state.hub = Hub(database)
     app.state.open_streams = OpenStreams(
         database,
@@ -77,6 +86,9 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app.state.budgets = Budgets(settings.cost_per_minute)
     persisted = PersistedOperations(database, settings)
     app.state.admission = Admission(settings, persisted, app.state.budgets)
+    app.state.meter = Meter(board.seat(), known.operations_of(app.routes, DIALECTS), known.codes())
+    app.state.stored_figures = StoredFigures(database)
+    app.state.finished = [app.state.meter.finished]
     database.forgotten += [
         app.state.authenticator.forget,
         app.state.open_streams.doubt,
@@ -104,6 +116,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     background = Background(chores(app.state.settings, database, app.state.authenticator))
     background.start()
     attending = asyncio.create_task(database.attend())
+    sampling = Sampling(app.state.meter, app)
+    sampling.start()
     try:
         with stopping.first(app.state.open_streams.close):
             yield
@@ -111,6 +125,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         await app.state.open_streams.close()
         await app.state.hub.close()
         await background.close()
+        await sampling.close()
+        await app.state.webhook_pings.close()
         attending.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await attending

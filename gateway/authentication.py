@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.authentication import AuthCredentials, BaseUser
 from starlette.requests import HTTPConnection
 
+from gateway import calls
 from gateway.remembered import Remembered
 from storage import access, consumer_pairs, freshness
 from storage.access import Credential, Scope, Visibility
@@ -103,6 +104,7 @@ class Authenticator:
         principal = await self._principal(secret, access.WEBHOOK_SECRET_PREFIX, access.verify_webhook_secret)
         if principal is not None:
             freshness.of_caller(-principal.credential.id)  # secrets are numbered apart
+            calls.current().secret_id = principal.credential.id
         return principal
 
     async def consumer(self, consumer_key: str) -> Consumer | None:
@@ -148,6 +150,7 @@ class Authenticator:
     def note_use(self, principal: Principal) -> None:
         """Remember that an API key was used now, and that this is its request."""
         freshness.of_caller(principal.credential.id)
+        calls.current().key_id = principal.credential.id
         self._used[principal.credential.id] = datetime.now(UTC)
 
     async def record_use(self) -> None:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway import calls
 from gateway.authentication import bearer_token, header_token
 from gateway.cors import Cors
 from gateway.graphql import callers, errors
@@ -84,6 +85,7 @@ def _refused(result: ExecutionResult, *, context_id: str) -> RefusedError:
 
 
 def _refusal(refused: RefusedError) -> Response:
+    calls.current().refuse(refused.code)
     told: dict[str, Any] = {"error": {"code": refused.code, "message": refused.message}}
     headers = {**_HEADERS, **(refused.headers or {})}
     return Response(orjson.dumps(told), refused.status, headers, media_type="application/json")

@@ -13,7 +13,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Final, NamedTuple
+from typing import Any, BinaryIO, Final, NamedTuple
 
 BOM: Final = "\ufeff"
 DELIMITERS: Final = (",", ";", "\t")
@@ -86,7 +86,31 @@ def decoded(source: BinaryIO, encoding: str | None = None) -> Decoded:
     elif encoding.lower() == "utf-8":
         encoding = "utf-8-sig"
     source.seek(0)
-    return Decoded(io.TextIOWrapper(source, encoding, newline=""), encoding, note)
+    text = io.TextIOWrapper(io.BufferedReader(_Borrowed(source), _PIECE_BYTES // 16), encoding, newline="")
+    return Decoded(text, encoding, note)
+
+
+class _Borrowed(io.RawIOBase):
+    """A file that is somebody else's to close."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source: Any = source
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        read: int = self._source.readinto(buffer)
+        return read
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return int(self._source.seek(offset, whence))
+
+    def tell(self) -> int:
+        return int(self._source.tell())
 
 
 def _encoding_of(source: BinaryIO) -> tuple[str, str]:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 import structlog
+from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway import calls
+from gateway.calls import NATIVE, Call, Finished
 from storage import turnstile
 from storage.turnstile import Rank
 
@@ -71,6 +75,7 @@ class RequestLog:
             return
         request_id = _given(scope) or secrets.token_hex(16)
         scope["stockgate.request_id"] = request_id
+        call = calls.begin(request_id)
         path, started, status = scope["path"], time.perf_counter(), 500
 
         async def send_with_id(message: Message) -> None:
@@ -84,5 +89,39 @@ class RequestLog:
         try:
             await self.app(scope, receive, send_with_id)
         finally:
-            duration_ms = round((time.perf_counter() - started) * 1000, 2)
-            log.info("request", request_id=request_id, method=scope["method"], path=path, status=status, ms=duration_ms)
+            seconds = time.perf_counter() - started
+            if call.dialect == NATIVE:
+                call.operation = calls.operation_of(scope["method"], "", scope.get("route"))
+            tell(scope["app"], call, status, seconds)
+            log.info("request", method=scope["method"], path=path, **told(call, status, seconds))
+
+
+def tell(app: Starlette, call: Call, status: int, seconds: float) -> None:
+    """Let everybody know who counts calls."""
+    finished: Sequence[Finished] = app.state.finished
+    for each in finished:
+        each(call, status, seconds)
+
+
+def told(call: Call, status: int, seconds: float) -> dict[str, Any]:
+    """What the log says of a call: nothing that is not known, or nothing to speak of."""
+    line: dict[str, Any] = {
+        "request_id": call.request_id,
+        "dialect": call.dialect,
+        "operation": call.operation,
+        "status": status,
+        "ms": round(seconds * 1000, 2),
+    }
+    if call.name:
+        line["name"] = call.name
+    if call.key_id:
+        line["key"] = call.key_id
+    if call.secret_id:
+        line["webhook_secret"] = call.secret_id
+    if call.cost:
+        line["cost"] = call.cost
+    if call.statements:
+        line["statements"] = call.statements
+    if refused := call.refusal(status):
+        line["refused"] = refused
+    return line

@@ -19,6 +19,7 @@ from gateway.webhooks.allowed import Allowed, BadEntryError
 PREFIX = "STOCKGATE_"
 _TEST_PREFIX = f"{PREFIX}TEST_"
 SECRET_LENGTH_MIN: Final = 32
+TOKEN_LENGTH_MIN: Final = 16
 BUILD_VARIABLES = frozenset({f"{PREFIX}CONSOLE_BUILD"})  # read at installation, see scripts/build_graphiql.py
 
 
@@ -90,6 +91,12 @@ class Settings(BaseSettings):
     currency: str = Field("USD", description="ISO 4217 code of the currency that prices are in.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least severe log lines kept."
+    )
+    metrics: Literal["off", "key", "open"] = Field(
+        "key", description="Who may read /metrics: nobody, who has the token or an admin's key, or everybody."
+    )
+    metrics_token: SecretStr = Field(
+        SecretStr(""), description="What Prometheus sends to read /metrics, 16 characters or more; empty: keys only."
     )
     stop_seconds_max: float = Field(
         10.0, ge=1, le=3600, description="How long requests in progress may take when the server is told to stop."
@@ -229,6 +236,13 @@ class Settings(BaseSettings):
     def _is_long_enough(cls, value: SecretStr) -> SecretStr:
         if 0 < len(value.get_secret_value()) < SECRET_LENGTH_MIN:
             raise PydanticCustomError("too_short", f"must have at least {SECRET_LENGTH_MIN} characters")
+        return value
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _is_no_short_token(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < TOKEN_LENGTH_MIN:
+            raise PydanticCustomError("too_short", f"must have at least {TOKEN_LENGTH_MIN} characters")
         return value
 
     @field_validator("timezone")

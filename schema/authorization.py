@@ -37,22 +37,23 @@ def scopes_needed(
     root = schema.mutation_type
     if root is None or node.operation is not OperationType.MUTATION:
         return {}
-    names = _root_fields(node.selection_set, fragments, set())
+    names = root_fields(node.selection_set, fragments, set())
     return {name: _scope_of(root, name) for name in names if name in root.fields}
 
 
-def _root_fields(
+def root_fields(
     selections: SelectionSetNode, fragments: Mapping[str, FragmentDetails], seen: set[str]
 ) -> Iterator[str]:
+    """The names of what is selected there, fragments expanded. `seen` are fragments that were."""
     for selection in selections.selections:
         if isinstance(selection, FieldNode):
             yield selection.name.value
         elif not isinstance(selection, FragmentSpreadNode):
-            yield from _root_fields(selection.selection_set, fragments, seen)  # type: ignore[attr-defined] # an inline fragment
+            yield from root_fields(selection.selection_set, fragments, seen)  # type: ignore[attr-defined] # an inline fragment
         elif selection.name.value not in seen:
             seen.add(selection.name.value)
             definition = fragments[selection.name.value].definition
-            yield from _root_fields(definition.selection_set, fragments, seen)
+            yield from root_fields(definition.selection_set, fragments, seen)
 
 
 def _scope_of(root: GraphQLObjectType, name: str) -> Scope:

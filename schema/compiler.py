@@ -129,7 +129,8 @@ class Compiler:
             case Leaf(expression):
                 return printed(expression(row.columns, **selected.arguments))
             case Embedded(present, carries):
-                made = self.object(row.carrying(carries), selected.fields)
+                values = {name: value(row.columns) if callable(value) else value for name, value in carries.items()}
+                made = self.object(row.carrying(values), selected.fields)
                 return case((present(row.columns), made)) if present else made
             case Elements(column):
                 return self._elements(getattr(row.columns, column), selected)

@@ -42,6 +42,7 @@ RENDERED = {
     ErrorCode.SALE_PRICE_TOO_HIGH: "The sale price is not below the regular price that applies there.",
     ErrorCode.INVALID_BACKORDERS: "Back-orders are NO, NOTIFY or YES.",
     ErrorCode.INVALID_DISABLED: "Disabled is true or false.",
+    ErrorCode.FIELD_OWNED: "A rule says that only other API keys may write this field: see `owners`.",
     ErrorCode.GROUP_REJECTED: "So many lines were refused that none was written; their errors follow.",
     ErrorCode.GROUP_NOT_FOUND: "There is no such change group.",
     ErrorCode.GROUP_PRUNED: "The change group is too old to be taken back: the ledger was pruned since.",
@@ -110,6 +111,13 @@ class ItemAmbiguousError(UserError):
     candidates: list[strawberry.ID] = strawberry.field(description="The node ids of all that it could mean.")
 
 
+@strawberry.type(description="A rule says that only other API keys may write this field.")
+class FieldOwnedError(UserError):
+    """FIELD_OWNED."""
+
+    owners: list[str] = strawberry.field(description="The names of the API keys that may.")
+
+
 @strawberry.type(description="So many lines were refused that none was written. Their own errors follow.")
 class GroupRejectedError(UserError):
     """GROUP_REJECTED."""
@@ -139,6 +147,7 @@ ERROR_TYPES: Final = (
     StaleQuantityError,
     InsufficientStockError,
     ItemAmbiguousError,
+    FieldOwnedError,
     GroupRejectedError,
     AlreadyReversedError,
     StockLeftError,
@@ -193,6 +202,8 @@ def of_refused(refused: Refused, wording: Wording = Wording(), index: int | None
             return InsufficientStockError(**told, **current, requested=refused.requested)
         case ErrorCode.ITEM_AMBIGUOUS:
             return ItemAmbiguousError(**told, candidates=[gid("Product", id_) for id_ in refused.candidates])
+        case ErrorCode.FIELD_OWNED:
+            return FieldOwnedError(**told, owners=list(refused.owners))
     return PlainError(**told)
 
 
@@ -210,6 +221,8 @@ def of_error(error: InventoryError, wording: Wording = Wording()) -> UserError:
         return AlreadyReversedError(**told, reversed_by=gid("StockChangeGroup", error.by))
     if isinstance(error, changes.StockLeftError):
         return StockLeftError(**told, levels=error.levels, units=error.units)
+    if isinstance(error, changes.FieldOwnedError):
+        return FieldOwnedError(**told, owners=list(error.owners))
     return PlainError(**told)
 
 

@@ -46,6 +46,8 @@ from schema.compiler import Compiler
 from schema.context import Context
 from schema.cost import Costs
 from schema.executor import JsonExecutor
+from schema.labels import label as label_of
+from schema.labels import labels
 from schema.limits import DEFAULT as DEFAULT_LIMITS
 from schema.limits import Limits, check_document, check_text
 from schema.merging import FieldsMergeRule
@@ -80,7 +82,14 @@ class Operation:
     signatures: list[Any]
     costs: Costs
     scopes: Mapping[str, Scope]
+    label: str
+    """What it asks for, as one of labels()."""
     plans: dict[Any, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What the client calls it; empty when it does not."""
+        return self.node.name.value if self.node.name else ""
 
     @property
     def is_query(self) -> bool:
@@ -200,6 +209,10 @@ class Operations:
         self.schema = schema
         self._prepared = lru_cache(maxsize=_DOCUMENTS_MAX)(self._prepare)
 
+    def labels(self) -> Sequence[str]:
+        """What operations may be called where they are counted."""
+        return labels(self.schema)
+
     def prepare(
         self, text: str, operation_name: str | None, limits: Limits = DEFAULT_LIMITS
     ) -> Operation | Sequence[GraphQLError]:
@@ -231,7 +244,8 @@ class Operations:
         signatures = [get_variable_signature(self.schema, variable) for variable in node.variable_definitions or []]
         costs = Costs.of(self.schema, node, {name: details.definition for name, details in fragments.items()})
         scopes = scopes_needed(self.schema, node, fragments)
-        return Operation(self.schema, document, node, fragments, signatures, costs, scopes)
+        label = label_of(node, fragments)
+        return Operation(self.schema, document, node, fragments, signatures, costs, scopes, label)
 
     async def execute(
         self, operation: Operation, context: Context, raw_variables: Mapping[str, Any] | None

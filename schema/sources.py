@@ -78,7 +78,7 @@ class Of:
 class Embedded:
     """An object made of columns of the same row; null when `present(row)` is false.
 
-    Its fields also see what it `carries`, as columns.
+    Its fields also see what it `carries`, as columns: expressions, or functions of the row that make them.
     """
 
     present: Callable[[Row], Condition] | None

@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from storage import forgetting
+from storage import forgetting, ownership
 from storage.json_rows import among, json_text
 from storage.tables import ApiKey, WebhookSecret
 from storage.upsert import table_of
@@ -228,7 +228,8 @@ async def revoke_api_key(session: AsyncSession, key_id: int) -> bool:
 
 
 async def rotate_api_key(session: AsyncSession, key_id: int, *, overlap: timedelta) -> Issued | None:
-    """A new key with the same settings; the old one stays valid for the overlap, and no longer than it would have been.
+    """A new key with the same settings, which owns the same fields; the old one stays valid for the overlap, and no
+    longer than it would have been.
 
     None when there is no such key that is still valid.
     """
@@ -247,6 +248,7 @@ async def rotate_api_key(session: AsyncSession, key_id: int, *, overlap: timedel
         origins=old.origins,
         cost_per_minute=old.cost_per_minute,
     )
+    await ownership.inherit(session, key_id, issued.id)
     if overlap:
         old.expires_at = min(now + overlap, old.expires_at or datetime.max.replace(tzinfo=UTC))
     else:

@@ -28,16 +28,14 @@ from sqlalchemy import (
     or_,
     select,
     true,
-    union_all,
 )
 
+from storage import thresholds
 from storage.changes import Backorders
 from storage.conditions import counted, is_counted
 from storage.tables import Location, Product, StockLevel
 from storage.upsert import table_of
 
-LOW_STOCK_THRESHOLD: Final = 2
-"""Where neither a product nor its parent has one of its own."""
 Condition = ColumnElement[bool]
 Seen = Callable[[Any], Condition]
 """The condition that somebody may see a row, given its columns."""
@@ -77,11 +75,6 @@ def available_of(on_hand: int | None, reserved: int, safety_stock: int) -> int |
     return None if on_hand is None else on_hand - reserved - safety_stock
 
 
-def threshold_of(own: int | None, parents: int | None = None) -> int:
-    """At which quantity stock is low: a variation without a threshold has its parent's."""
-    return next(number for number in (own, parents, LOW_STOCK_THRESHOLD) if number is not None)
-
-
 def availability_of(offers: Iterable[Offer], threshold: int, *, said: Collection[str] | None = None) -> Availability:
     """What these levels offer together. `said` is what the shop says of those of the items whose stock is not tracked,
     wherever they are."""
@@ -104,13 +97,6 @@ def available(level: Any) -> ColumnElement[int | None]:
     """available_of() a level: NULL when it was never counted."""
     units: ColumnElement[int | None] = level.on_hand - level.reserved - level.safety_stock
     return units
-
-
-def threshold(item: Any) -> ColumnElement[int]:
-    """threshold_of() a product or variation."""
-    parent = table_of(Product).alias("threshold_parent")
-    parents = select(parent.c.low_stock_threshold).where(parent.c.id == item.parent_id).correlate_except(parent)
-    return func.coalesce(item.low_stock_threshold, parents.scalar_subquery(), literal_column(str(LOW_STOCK_THRESHOLD)))
 
 
 def is_tracked(item: Any) -> Condition:
@@ -205,7 +191,7 @@ def level_is(level: Any, wanted: Status) -> Condition:
         lambda item: (
             status(
                 offered_units(level, is_tracked(item)),
-                threshold(item),
+                thresholds.of_item_at(level, item),
                 _free(item, is_tracked(item)),
                 _ordered(level, item, is_tracked(item)),
             )
@@ -223,14 +209,14 @@ def level_is_low(level: Any) -> Condition:
 def low_levels() -> Select[Any]:
     """The rows for which level_is_low() with their deficit(): for lists in its order, which look at each item once."""
     level, item = table_of(StockLevel).alias("low_level"), table_of(Product).alias("low_item")
-    short = (threshold(item.c) - available(level.c)).label("deficit")
+    short = (thresholds.of_item_at(level.c, item.c) - available(level.c)).label("deficit")
     # Each level has an item. This is an outer join so that SQLite begins with the levels
     source = level.outerjoin(item, item.c.id == level.c.product_id)
     return select(*level.c, short).select_from(source).where(*_may_be_low(level.c), _is_low(level.c, item.c))
 
 
 def _is_low(level: Any, item: Any) -> Condition:
-    return and_(available(level) <= threshold(item), is_tracked(item))
+    return and_(available(level) <= thresholds.of_item_at(level, item), is_tracked(item), item.status != _TRASH)
 
 
 def _may_be_low(level: Any) -> tuple[Condition, ...]:
@@ -240,25 +226,14 @@ def _may_be_low(level: Any) -> tuple[Condition, ...]:
     at_open = select(location.c.id).where(
         location.c.id == level.location_id, location.c.active, location.c.archived_at.is_(None)
     )
-    may_be = and_(is_counted(available(level)), counted(available(level)) <= _highest_threshold())
+    may_be = and_(is_counted(available(level)), counted(available(level)) <= thresholds.highest())
     return may_be, not_(level.disabled), at_open.correlate_except(location).exists()
-
-
-def _highest_threshold() -> ColumnElement[int]:
-    item = table_of(Product).alias("highest_item")
-    highest = select(func.max(item.c.low_stock_threshold).label("threshold")).where(
-        item.c.low_stock_threshold.is_not(None)
-    )
-    default = select(literal_column(str(LOW_STOCK_THRESHOLD), BigInteger()).label("threshold"))
-    either = union_all(highest, default).subquery("thresholds")
-    return select(func.max(either.c.threshold)).scalar_subquery()
 
 
 def deficit(level: Any) -> ColumnElement[int]:
     """Units that a level is short of its threshold; negative above it."""
-    item = table_of(Product).alias("short_item")
-    short = select(threshold(item.c) - available(level)).where(item.c.id == level.product_id)
-    return short.correlate_except(item).scalar_subquery()
+    short: ColumnElement[int] = thresholds.of_level(level) - available(level)
+    return short
 
 
 def product_quantity(product: Any, level_seen: Seen, item_seen: Seen) -> ColumnElement[int | None]:
@@ -273,7 +248,7 @@ def product_is(product: Any, wanted: Status, level_seen: Seen, item_seen: Seen) 
     untracked = is_untracked(product, item_seen)
     total = Offers.of(product, level_seen, item_seen).total("offered_status")
     backorders = or_(total.c.backorders, is_on_backorder(product, item_seen))
-    named = status(total.c.quantity, threshold(product), untracked, backorders)
+    named = status(total.c.quantity, thresholds.of_product(product), untracked, backorders)
     found: Condition = select(named).correlate_except(total).scalar_subquery() == _name(wanted)
     return found
 

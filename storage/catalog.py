@@ -12,17 +12,18 @@ from sqlalchemy import and_, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel, col
 
-from storage import change_feed, inventory
+from storage import change_feed, inventory, ownership
 from storage.catalog_document import CatalogError, Problem, Reading, read
 from storage.catalog_lock import count_on, hold, largest_id
 from storage.catalog_planning import CatalogPlan, Planned, Values, plan_catalog
 from storage.catalog_stock import StockLine, counted, refusals, rehearse, stock_group, stock_lines
 from storage.change_feed import CatalogRow, Kind
-from storage.changes import GroupRejectedError, Origin, gtin14, sku_key
+from storage.changes import GroupRejectedError, Origin, Outcome, gtin14, sku_key
 from storage.json_rows import among, json_text
 from storage.json_sql import text_of
 from storage.lines import LevelKey
 from storage.planning import Level
+from storage.source_rules import Governing
 from storage.tables import Location, Product, StockLevel
 from storage.upsert import table_of, upsert_rows
 
@@ -31,11 +32,13 @@ _ORIGIN: Final = Origin("catalog-import", principal="catalog-import")
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What became of the rows of one list. Unchanged rows were not written."""
+    """What became of the rows of one list. Unchanged rows were not written; `ignored` are those of which something was
+    not done because others own it."""
 
     created: int = 0
     updated: int = 0
     unchanged: int = 0
+    ignored: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +52,12 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What became of one row of a document: `became` is created, updated or unchanged."""
+    """What became of one row of a document: `became` is created, updated or unchanged. `ignored` are the fields that it
+    would have changed if they had no other owner."""
 
     id: int
     became: str
+    ignored: tuple[str, ...] = ()
 
 
 Check = Callable[[CatalogPlan], Iterable[Problem]]
@@ -69,7 +74,7 @@ async def import_catalog(
     Raises CatalogError with everything that is wrong with the document; then nothing was written.
     """
     reading = read(document)
-    plan = await _plan(session, reading)
+    plan = await _plan(session, reading, origin)
     lines = stock_lines(reading, plan)
     if check is not None:
         plan.problems += check(plan)
@@ -81,25 +86,27 @@ async def import_catalog(
     except GroupRejectedError as error:
         raise CatalogError(refusals(lines, error.outcomes)) from None
     return Imported(
-        _counts(map(_became, plan.locations)), _counts(map(_became, plan.products)), _counts(counted(applied))
+        _counts(map(_became, plan.locations), plan.locations),
+        _counts(map(_became, plan.products), plan.products),
+        _counts(counted(applied), applied.outcomes),
     )
 
 
 async def write_rows(
-    session: AsyncSession, document: Mapping[str, Any], *, check: Check | None = None
+    session: AsyncSession, document: Mapping[str, Any], origin: Origin, *, check: Check | None = None
 ) -> dict[str, Row]:
     """Write the locations and products of a document, and say what became of its rows, by their places.
 
     `check` may find more problems. Raises CatalogError with everything that is wrong; then nothing was written.
     """
-    plan = await _plan(session, read(document))
+    plan = await _plan(session, read(document), origin)
     if check is not None:
         plan.problems += check(plan)
     if plan.problems:
         raise CatalogError(plan.problems)
     await write_plan(session, plan)
     named = [item for item in (*plan.locations, *plan.products) if item.row is not None]
-    return {item.place: Row(item.id or 0, _became(item)) for item in named}
+    return {item.place: Row(item.id or 0, _became(item), item.ignored) for item in named}
 
 
 async def plan_products(session: AsyncSession, reading: Reading) -> CatalogPlan:
@@ -107,9 +114,10 @@ async def plan_products(session: AsyncSession, reading: Reading) -> CatalogPlan:
     return plan_catalog(reading, (), await _products(session, reading))
 
 
-async def _plan(session: AsyncSession, reading: Reading) -> CatalogPlan:
+async def _plan(session: AsyncSession, reading: Reading, origin: Origin) -> CatalogPlan:
     await hold(session, Location, Product)
-    return plan_catalog(reading, await _locations(session), await _products(session, reading))
+    governing = Governing(await ownership.read(session), origin.api_key_id)
+    return plan_catalog(reading, await _locations(session), await _products(session, reading), governing)
 
 
 async def write_plan(session: AsyncSession, plan: CatalogPlan) -> None:
@@ -262,6 +270,6 @@ def _became(item: Planned) -> str:
     return "unchanged" if item.row is not None else ""
 
 
-def _counts(became: Iterable[str]) -> Counts:
+def _counts(became: Iterable[str], judged: Iterable[Planned] | Iterable[Outcome]) -> Counts:
     counts = Counter(became)
-    return Counts(counts["created"], counts["updated"], counts["unchanged"])
+    return Counts(counts["created"], counts["updated"], counts["unchanged"], sum(bool(each.ignored) for each in judged))

@@ -21,12 +21,14 @@ class Problem:
     """One thing that is wrong with a document, and where: `products[3].regular_price`.
 
     `others` are the ids of those that it is a problem with: that have what was to be unique, or are no fit parent.
+    `owners` are the names of the API keys that alone may write what is there.
     """
 
     place: str
     message: str
     code: ErrorCode = ErrorCode.INVALID_VALUE
     others: tuple[int, ...] = ()
+    owners: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.place}: {self.message}" if self.place else self.message

@@ -11,6 +11,7 @@ from storage.catalog_document import Placed, Problem, Reading
 from storage.catalog_rows import LocationRow, ProductRow, Row
 from storage.changes import gtin14, sku_key
 from storage.errors import ErrorCode
+from storage.source_rules import UNGOVERNED, Governing, OwnedField, SourceRule, field_of, fields_of, judged_columns
 
 Values = dict[str, Any]
 """A row of the database, by column."""
@@ -19,7 +20,7 @@ _TRASH: Final = "trash"
 _NOT_COLUMNS: Final = {"id", "parent_sku", "created_at"}
 _UNSAID: Final[Values] = {"gtin_text": None, "sku_key": ""}
 """Columns of a new product that no row of a document has."""
-_DEFAULTS: Final[dict[type[Row], Values]] = {
+DEFAULTS: Final[dict[type[Row], Values]] = {
     model: {
         name: column.get_default(call_default_factory=True)
         for name, column in model.model_fields.items()
@@ -27,6 +28,7 @@ _DEFAULTS: Final[dict[type[Row], Values]] = {
     }
     for model in (LocationRow, ProductRow)
 }
+"""What columns are of which a new row says nothing."""
 
 
 @dataclass(slots=True, eq=False)
@@ -35,6 +37,7 @@ class Planned:
 
     `row` is what the document says of it; None when it only stands beside one that the document names, and may change
     with it, as the name of a variation does with its parent's. `parent` may have no id before it is inserted.
+    `ignored` are the fields that the row would have changed if they had no other owner.
     """
 
     place: str
@@ -42,6 +45,7 @@ class Planned:
     after: Values
     row: Any = None
     parent: Planned | None = None
+    ignored: tuple[OwnedField, ...] = ()
 
     @property
     def id(self) -> int | None:
@@ -63,16 +67,40 @@ class CatalogPlan:
     problems: list[Problem] = field(default_factory=list)
 
 
-def plan_catalog(reading: Reading, locations: Sequence[Values], products: Sequence[Values]) -> CatalogPlan:
+def plan_catalog(
+    reading: Reading, locations: Sequence[Values], products: Sequence[Values], governing: Governing = UNGOVERNED
+) -> CatalogPlan:
     """`locations` are all there are; `products` those the document names, with their variations and parents."""
     plan = CatalogPlan(problems=reading.problems)
-    plan.locations = _plan_locations(reading.locations, locations, plan.problems)
-    plan.products = _plan_products(reading, products, plan.problems)
+    plan.locations = _plan_locations(reading.locations, locations, governing, plan.problems)
+    plan.products = _plan_products(reading, products, governing, plan.problems)
     return plan
 
 
+def _govern(planned: Sequence[Planned], governing: Governing, problems: list[Problem]) -> None:
+    """Take back what is for others to write, or say that it is refused. What changes only beside a row that the
+    document names is taken back with it."""
+    by_id = {item.id: item for item in planned}
+    for item in planned if governing.book else ():
+        model = ProductRow if "parent_id" in item.after else LocationRow
+        was = item.before or DEFAULTS[model]
+        changed = [name for name, value in item.after.items() if name not in was or was[name] != value]
+        place = item.id if item.before is not None and model is LocationRow else None
+        found = judged_columns(governing.book.at(place), changed, governing.writer, created=item.before is None)
+        if isinstance(found, SourceRule):
+            if item.row is not None:
+                column = fields_of(changed).get(found.field) if item.before is not None else None
+                where = f"{item.place}.{column}" if column else item.place
+                problems.append(Problem(where, found.clause, ErrorCode.FIELD_OWNED, owners=found.names))
+        elif found:
+            item.ignored = found
+            item.after |= {name: was[name] for name in changed if field_of(name) in found}
+            if item.parent is not None:
+                item.parent = by_id.get(item.after["parent_id"])
+
+
 def _plan_locations(
-    rows: Sequence[Placed[LocationRow]], existing: Sequence[Values], problems: list[Problem]
+    rows: Sequence[Placed[LocationRow]], existing: Sequence[Values], governing: Governing, problems: list[Problem]
 ) -> list[Planned]:
     planned = [Planned(f"location {values['id']}", values, dict(values)) for values in existing]
     found = {(key, item.after[key]): item for key in ("id", "code", "slug") for item in planned}
@@ -83,7 +111,7 @@ def _plan_locations(
             item = found.get(("code", row.code)) if row.code else None
             item = item or found.get(("slug", row.slug_given_or_made))
         if item is None:
-            planned.append(item := Planned(place, None, dict(_DEFAULTS[LocationRow])))
+            planned.append(item := Planned(place, None, dict(DEFAULTS[LocationRow])))
             item.after["slug"] = row.slug_given_or_made
             found["id", row.id] = item
             problems += _missing(row, place)
@@ -93,6 +121,7 @@ def _plan_locations(
                 item.after["archived_at"] = None  # whoever opens it again wants it back
             if item.after.get("archived_at") and item.after["is_default"]:
                 problems.append(Problem(f"{place}.is_default", "is for no archived location: make it active, too"))
+    _govern(planned, governing, problems)
     problems += _clashes(planned, {"slug": "slug", "code": "code"}, "is also that of {}")
     problems += _clashes(planned, {"is_default": "is_default"}, "can be true for one only: {} is the default, too")
     return planned
@@ -105,7 +134,9 @@ def _missing(row: LocationRow, place: str) -> Iterator[Problem]:
         yield Problem(f"{place}.slug", "is needed: the name has neither a letter nor a digit to make one of")
 
 
-def _plan_products(reading: Reading, existing: Sequence[Values], problems: list[Problem]) -> list[Planned]:
+def _plan_products(
+    reading: Reading, existing: Sequence[Values], governing: Governing, problems: list[Problem]
+) -> list[Planned]:
     planned = [Planned(f"product {values['id']}", values, dict(values)) for values in existing]
     by_id = {item.id: item for item in planned}
     of_sku = by_sku(planned)
@@ -115,7 +146,7 @@ def _plan_products(reading: Reading, existing: Sequence[Values], problems: list[
             continue
         item = by_id.get(row.id) if row.id is not None else of_sku.get(sku_key(row.sku or ""))
         if item is None:
-            planned.append(item := Planned(place, None, {**_DEFAULTS[ProductRow], **_UNSAID}))
+            planned.append(item := Planned(place, None, {**DEFAULTS[ProductRow], **_UNSAID}))
             item.after["type"] = "variation" if row.parent_id or row.parent_sku else "simple"
             if row.id is not None:
                 by_id[row.id] = item
@@ -123,6 +154,7 @@ def _plan_products(reading: Reading, existing: Sequence[Values], problems: list[
             item.after.update(given(row), extra={**item.after["extra"], **row.extra})
     _find_parents(planned, reading.unread["products"], problems)
     _name_variations(planned)
+    _govern(planned, governing, problems)
     for item in planned:
         if item.row is not None:
             problems += _product_problems(item)

@@ -113,6 +113,7 @@ Gtin = Annotated[Short, AfterValidator(_gtin)]
 Money = Annotated[Decimal, PlainValidator(_price)]
 Flag = Annotated[bool, Field(strict=True)]
 Quantity = Annotated[int, Field(strict=True, ge=-QUANTITY_MAX, le=QUANTITY_MAX)]
+Threshold = Annotated[int, Field(strict=True, ge=0, le=QUANTITY_MAX)]
 Moment = Annotated[datetime, AfterValidator(_in_utc)]
 Backorders = Literal["no", "notify", "yes"]
 
@@ -143,6 +144,7 @@ class LocationRow(Row):
     is_default: Flag = False
     pickup: Flag = False
     position: Annotated[int, Field(strict=True, ge=-1_000_000, le=1_000_000)] = 0
+    low_stock_threshold: Threshold | None = None
     address1: Short | None = None
     address2: Short | None = None
     city: Short | None = None
@@ -183,7 +185,7 @@ class ProductRow(Row):
     sale_starts_at: Moment | None = None
     sale_ends_at: Moment | None = None
     tax_rate: Money | None = None
-    low_stock_threshold: Annotated[int, Field(strict=True, ge=0, le=QUANTITY_MAX)] | None = None
+    low_stock_threshold: Threshold | None = None
     stock_status: Literal["instock", "outofstock", "onbackorder"] = "instock"
     extra: Annotated[dict[Short, Any], AfterValidator(_kept)] = Field(default_factory=dict)
     created_at: Moment | None = None

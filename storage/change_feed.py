@@ -104,6 +104,8 @@ def _next_sequence_postgresql(*_: Any, **_kw: Any) -> str:
     return f"nextval('{_COUNTER}')"
 
 
+NEXT_SEQUENCE: Final[ColumnElement[int]] = _NextSequence()
+"""The next number, for each row of an INSERT … SELECT whose writer has entered the feed."""
 _CHANGED: Final = rows_from("rows", {"kind": Key, "product_id": Id, "location_id": Id, "import_job_id": Id}).values()
 _ENTERED: Final = Prepared(select(ENTER))
 _CHANGES: Final = Prepared(
@@ -114,6 +116,11 @@ _CHANGES: Final = Prepared(
         ),
     )
 )
+
+
+async def enter(session: AsyncSession) -> None:
+    """To be called before drawing sequences: the feed's readers wait for what this transaction will have written."""
+    await _ENTERED.rows(session)
 
 
 async def record(session: AsyncSession, rows: Iterable[CatalogRow]) -> None:
@@ -166,6 +173,11 @@ async def horizon(session: AsyncSession) -> int:
     """The sequence up to which the feed is complete: what lies there is visible to a snapshot taken from now on."""
     counted, held = await _state(session)
     return min([counted, *_numbers(held)])
+
+
+async def last_sequence(session: AsyncSession) -> int:
+    """The last sequence that was drawn. What drew it need not be committed."""
+    return (await _state(session))[0]
 
 
 async def complete_up_to(database: Database) -> int:

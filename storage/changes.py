@@ -160,7 +160,7 @@ class Refused:
     """Why a line was not applied. As a requested line: one that its transport could not read.
 
     `requested` is the quantity that the line gave, when the refusal is about it; `candidates` are the items that an
-    ambiguous key could mean.
+    ambiguous key could mean, `owners` the names of the API keys that own what was to be written.
     """
 
     code: ErrorCode
@@ -170,6 +170,7 @@ class Refused:
     current_version: int | None = None
     requested: int | None = None
     candidates: tuple[int, ...] = ()
+    owners: tuple[str, ...] = ()
 
 
 Requested = Change | Transfer | Refused
@@ -202,7 +203,8 @@ class ChangeGroup:
     """All changes of one request.
 
     Under KEEP_GOING, more than `failures_max` refused lines reject the whole group. `refuse_disabled` refuses lines
-    on levels that are disabled. `reverses` is the group that this one takes back.
+    on levels that are disabled. `reverses` is the group that this one takes back. What is not `ignorable` is refused
+    where a rule about owners would ignore a part of it.
     """
 
     changes: Sequence[Requested]
@@ -212,6 +214,7 @@ class ChangeGroup:
     refuse_disabled: bool = False
     idempotency_key: str | None = None
     reverses: int | None = None
+    ignorable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +232,8 @@ class Outcome:
     """What became of one line. Quantities are units on hand before and after it; None is never stocked.
 
     An accepted line that changed nothing has `changed` False and leaves no ledger entry. Of a transfer it tells what
-    became of the source, and `arrival` of the target.
+    became of the source, and `arrival` of the target. `ignored` are the fields (storage.source_rules.OwnedField) that
+    the line would have changed if they had no other owner.
     """
 
     index: int
@@ -242,6 +246,7 @@ class Outcome:
     version: int | None = None
     error: Refused | None = None
     arrival: Arrival | None = None
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,12 +259,24 @@ class Applied:
     replayed: bool = False
 
 
+class FieldOwnedError(InventoryError):
+    """What was to be written is for other API keys to write, by a rule."""
+
+    def __init__(self, refused: Refused) -> None:
+        super().__init__(refused.code, refused.message, refused.field)
+        self.owners = refused.owners
+
+
 class GroupRejectedError(InventoryError):
     """The whole group was rolled back. `outcomes` tells what each line would have come to."""
 
     def __init__(self, message: str, outcomes: list[Outcome]) -> None:
         super().__init__(ErrorCode.GROUP_REJECTED, message)
         self.outcomes = outcomes
+
+    @property
+    def codes(self) -> Sequence[ErrorCode]:
+        return [self.code, *(outcome.error.code for outcome in self.outcomes if outcome.error is not None)]
 
 
 class AlreadyReversedError(InventoryError):

@@ -13,10 +13,10 @@ from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from storage import deadline, engine_errors, mathematics, postgres_engine, sqlite_driver, turnstile
+from storage import deadline, engine_errors, mathematics, postgres_engine, sqlite_driver, tally, turnstile
 from storage.checkpoints import WRITERS_PRAGMA, Checkpoints
 from storage.connecting import Connections, Connector
-from storage.errors import StorageUnavailableError
+from storage.errors import InventoryError, StorageUnavailableError
 from storage.listening import Listener
 from storage.readers import SQLITE_PRAGMAS, SQLITE_READERS, PostgresReader, Reader, SqliteReader
 from storage.replicas import Replicas, ReplicatedReader
@@ -50,6 +50,7 @@ class Database:
         self.name: EngineName = "sqlite" if self.url.drivername.startswith("sqlite") else "postgresql"
         self.connector = Connector(self.url, connections or Connections())
         self.engine = _create_engine(self.url, self.connector)
+        event.listen(self.engine.sync_engine, "before_cursor_execute", lambda *_: tally.asked())
         self._writing = self.engine.execution_options(stockgate_writes=True, **_BEGUN_BY_US[self.name])
         self._checkpoints = Checkpoints(str(self.url.database)) if self.name == "sqlite" else None
         self._reader: Reader = (
@@ -105,9 +106,14 @@ class Database:
         """
         try:
             result: T = await self._attempt(operation, args, kwargs, keep=True)
+        except InventoryError as refused:
+            for code in refused.codes:
+                tally.refused(code)
+            raise
         finally:  # also after one that failed: the log may be what fills the disk
             if self._checkpoints is not None:
                 self._checkpoints.due()
+        tally.wrote()
         turnstile.rank_as(None)  # whoever has written is told what came of it, however many wait
         if self.replicas is not None and (written := await self.replicas.wrote()):
             self._wakeups.tell_written(*written)
@@ -183,12 +189,14 @@ class Database:
         """
         with engine_errors.told():
             async with deadline.Observed(_NOT_READ), self.turnstiles.texts:
+                tally.asked()
                 return await self._reader.fetch_text(sql, values)
 
     async def fetch_rows(self, sql: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
         """All rows of a statement, as fetch_text() has the one."""
         with engine_errors.told():
             async with deadline.Observed(_NOT_READ), self.turnstiles.texts:
+                tally.asked()
                 return await self._reader.fetch_rows(sql, values)
 
     async def watch(self, wake: Wake) -> NoReturn:

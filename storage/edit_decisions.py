@@ -8,10 +8,21 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from storage.catalog_document import Problem, read_products
-from storage.catalog_planning import CatalogPlan, given
+from storage.catalog_planning import DEFAULTS, CatalogPlan, given
+from storage.catalog_rows import ProductRow
 from storage.changes import AdjustQuantity, ItemKey, LocationKey, Refused, SetQuantity
 from storage.errors import ErrorCode
 from storage.keys import ITEM_NOT_FOUND
+from storage.source_rules import (
+    NO_RULES,
+    OwnedField,
+    Rules,
+    SourceRule,
+    bound_by,
+    field_of,
+    fields_of,
+    judged_columns,
+)
 from storage.stored_products import TRASH, Stored
 
 Values = Mapping[str, Any]
@@ -58,8 +69,9 @@ class ProductEdit:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What an edit comes to. `columns` are those that it changes, `named` all that it gave. A product and its
-    variations are one `family`."""
+    """What an edit comes to. `columns` are those that it changes, `named` all that it gave, without those that it would
+    have changed if they had no other owner: `ignored` are their fields. A product and its variations are one `family`.
+    """
 
     index: int
     product_id: int
@@ -69,6 +81,7 @@ class Decided:
     columns: Values = field(default_factory=dict)
     stock: Sequence[StockLine] = ()
     removed: Removed | None = None
+    ignored: tuple[OwnedField, ...] = ()
 
     @property
     def of_catalogue(self) -> bool:
@@ -154,13 +167,16 @@ def decide(
     numbers: Mapping[int, int],
     versions: Mapping[int, str] | None,
     refused: Mapping[int, Refused],
+    writer: int | None = None,
+    rules: Rules = NO_RULES,
 ) -> Decisions:
     """Decide the edits in order: of two of one product, each sees what the one before left.
 
     `numbers` are the ids of new products and `versions` those of products that are expected to have one, once they
-    are locked; `refused` are edits that are not to be asked again.
+    are locked; `refused` are edits that are not to be asked again; `writer` is the API key that edits, and `rules`
+    say who may create products.
     """
-    asked = _Asked(dict(found), versions, Decisions(refused=dict(refused)))
+    asked = _Asked(dict(found), versions, Decisions(refused=dict(refused)), writer, rules)
     for index, edit in enumerate(edits):
         asked.one(index, edit, numbers.get(index, 0))
     return asked.result
@@ -171,6 +187,8 @@ class _Asked:
     found: dict[ItemKey, Stored | Refused]
     versions: Mapping[int, str] | None
     result: Decisions
+    writer: int | None
+    rules: Rules
     _now: dict[int, Stored] = field(default_factory=dict)
 
     def one(self, index: int, edit: ProductEdit, number: int) -> None:
@@ -217,7 +235,7 @@ class _Asked:
         if isinstance(decision, Refused):
             return decision
         if isinstance(stored, Stored):
-            return _of_stored(index, decision, stored)
+            return _of_stored(index, decision, stored, self.writer)
         assert isinstance(decision, Edited)  # noqa: S101 (what is not there yet cannot be removed)
         parent = self._find(edit.parent) if edit.parent is not None else None
         variation = {"type": "variation", "parent_id": parent.id} if isinstance(parent, Stored) else {}
@@ -226,20 +244,38 @@ class _Asked:
         columns = _columns(number, values)
         if isinstance(columns, Refused):
             return columns
-        return Decided(index, number, family, created=True, named=values, columns=columns, stock=decision.stock)
+        told = {name for name, value in columns.items() if value != DEFAULTS[ProductRow].get(name)}
+        ignored = judged_columns(self.rules, told, self.writer, created=True)
+        if isinstance(ignored, SourceRule):
+            return ignored.refusal(None)
+        named, columns = _without(ignored, values), _without(ignored, columns)
+        return Decided(
+            index, number, family, created=True, named=named, columns=columns, stock=decision.stock, ignored=ignored
+        )
 
 
-def _of_stored(index: int, decision: Edited | Removed, stored: Stored) -> Decided | Refused:
+def _of_stored(index: int, decision: Edited | Removed, stored: Stored, writer: int | None) -> Decided | Refused:
     family = stored.values["parent_id"] or stored.id
     if isinstance(decision, Removed):
+        if rule := bound_by(stored.rules, OwnedField.CATALOG, writer):
+            return rule.refusal(None)  # in either mode: who is told that it is gone forgets it
         if stored.in_trash and not decision.permanently:
             return _IN_TRASH
         return Decided(index, stored.id, family, removed=decision)
     columns = _columns(stored.id, decision.values)
     if isinstance(columns, Refused):
         return columns
-    changed = {name: value for name, value in columns.items() if stored.values[name] != value}
-    return Decided(index, stored.id, family, named=decision.values, columns=changed, stock=decision.stock)
+    changed: Values = {name: value for name, value in columns.items() if stored.values[name] != value}
+    ignored = judged_columns(stored.rules, changed, writer)
+    if isinstance(ignored, SourceRule):
+        return ignored.refusal(fields_of(changed)[ignored.field])
+    named, changed = _without(ignored, decision.values), _without(ignored, changed)
+    return Decided(index, stored.id, family, named=named, columns=changed, stock=decision.stock, ignored=ignored)
+
+
+def _without(ignored: Sequence[OwnedField], values: Values) -> Values:
+    """The values of which nothing is ignored."""
+    return {name: value for name, value in values.items() if field_of(name) not in ignored} if ignored else values
 
 
 def _columns(product_id: int, values: Values) -> Values | Refused:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,8 @@ from storage.errors import ErrorCode, InventoryError
 
 @dataclass(frozen=True, slots=True)
 class EditOutcome:
-    """What became of one edit. `stock_line` is the place in its stock of what was refused."""
+    """What became of one edit. `stock_line` is the place in its stock of what was refused; `ignored` are the fields
+    that it would have changed if they had no other owner."""
 
     index: int
     product_id: int | None = None
@@ -22,6 +24,7 @@ class EditOutcome:
     changed: bool = False
     error: Refused | None = None
     stock_line: int | None = None
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,12 @@ class EditsRejectedError(InventoryError):
         super().__init__(ErrorCode.GROUP_REJECTED, message)
         self.outcomes = outcomes
 
+    @property
+    def codes(self) -> Sequence[ErrorCode]:
+        return [self.code, *(outcome.error.code for outcome in self.outcomes if outcome.error is not None)]
+
 
 def _outcome(stored: dict[str, Any]) -> EditOutcome:
     error = stored["error"]
-    return EditOutcome(**{**stored, "error": error and idempotency.refused(error)})
+    ignored = tuple(stored.get("ignored", ()))
+    return EditOutcome(**{**stored, "error": error and idempotency.refused(error), "ignored": ignored})

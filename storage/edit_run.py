@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage import catalog, catalog_lock, inventory, prepared, product_versions, product_writes, stored_products
+from storage import (
+    catalog,
+    catalog_lock,
+    inventory,
+    ownership,
+    prepared,
+    product_versions,
+    product_writes,
+    stored_products,
+)
 from storage.catalog_document import read_products
 from storage.catalog_planning import CatalogPlan
 from storage.changes import (
@@ -25,6 +34,7 @@ from storage.changes import (
 from storage.edit_decisions import Decided, Decisions, ProductEdit, Refusal, StockLine, decide
 from storage.edit_outcomes import EditOutcome, Edits, EditsRejectedError
 from storage.lines import Item
+from storage.source_rules import NO_RULES
 from storage.stored_products import Stored
 from storage.tables import Product
 
@@ -48,6 +58,11 @@ class _Stocked:
                 if one.parts > 1:
                     taken_back.add(one.family)
         return list(refused.values())
+
+    def ignored(self) -> dict[int, set[str]]:
+        """The fields of stock that were not written, by edits."""
+        both = zip(self.lines, self.outcomes, strict=True)
+        return {one.index: set(outcome.ignored) for (one, _), outcome in both if outcome.ignored}
 
     def changed(self) -> set[int]:
         """The edits that changed stock."""
@@ -99,6 +114,7 @@ class EditRun:
         self._numbers: Mapping[int, int] = {}
         self._versions: Mapping[int, str] | None = None
         self._refusals = _Refusals()
+        self._rules = NO_RULES
 
     async def result(self) -> Edits:
         """Write the edits that are not refused; or none of them, if that is the policy.
@@ -122,7 +138,7 @@ class EditRun:
                     if savepoint is not None:
                         await savepoint.commit()
                     await self._throw_away(decisions)
-                    return Edits(self._outcomes(decisions, stocked.changed()), stocked.group_id)
+                    return Edits(self._outcomes(decisions, stocked), stocked.group_id)
                 await savepoint.rollback()
             decisions = self._decide()
 
@@ -157,6 +173,7 @@ class EditRun:
         if new:
             largest = await catalog_lock.largest_id(self._session, Product)
             self._numbers = {index: number for number, index in enumerate(new, start=largest + 1)}
+            self._rules = (await ownership.read(self._session)).everywhere
         return True
 
     async def _look(self) -> Decisions:
@@ -172,6 +189,8 @@ class EditRun:
             numbers=self._numbers,
             versions=self._versions,
             refused=self._refusals.errors,
+            writer=self._origin.api_key_id,
+            rules=self._rules,
         )  # fmt: skip
 
     async def _planned(self, decisions: Decisions) -> CatalogPlan | None:
@@ -216,18 +235,20 @@ class EditRun:
 
     def _check_policy(self, decisions: Decisions) -> None:
         if decisions.refused and self._policy is Policy.REJECT_ALL:
-            raise EditsRejectedError(self._outcomes(decisions, set()))
+            raise EditsRejectedError(self._outcomes(decisions, _Stocked([])))
 
-    def _outcomes(self, decisions: Decisions, stocked: set[int]) -> list[EditOutcome]:
+    def _outcomes(self, decisions: Decisions, stocked: _Stocked) -> list[EditOutcome]:
+        changed, ignored = stocked.changed(), stocked.ignored()
         done = {one.index: one for one in decisions.decided if one.index not in decisions.refused}
         return [
             EditOutcome(
                 index,
                 done[index].product_id if index in done else decisions.product_ids.get(index),
                 created=index in done and done[index].created,
-                changed=index in done and (index in stocked or done[index].of_catalogue),
+                changed=index in done and (index in changed or done[index].of_catalogue),
                 error=decisions.refused.get(index),
                 stock_line=self._refusals.stock_line(index),
+                ignored=tuple(sorted({*done[index].ignored, *ignored.get(index, ())})) if index in done else (),
             )
             for index in range(len(self._edits))
         ]

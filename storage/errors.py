@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 
@@ -52,6 +53,8 @@ class ErrorCode(StrEnum):
     """Back-orders are `no`, `notify` or `yes`."""
     INVALID_DISABLED = "INVALID_DISABLED"
     """Disabled is true or false."""
+    FIELD_OWNED = "FIELD_OWNED"
+    """A rule says that other API keys have the truth about this field, and that nobody else may write it."""
     GROUP_REJECTED = "GROUP_REJECTED"
     """So many lines were refused that none was written; the outcomes tell which and why."""
     GROUP_NOT_FOUND = "GROUP_NOT_FOUND"
@@ -92,6 +95,11 @@ class InventoryError(Exception):
         self.code = code
         self.message = message
         self.field = field
+
+    @property
+    def codes(self) -> Sequence[ErrorCode]:
+        """Its own, and those of the lines that it is about."""
+        return [self.code]
 
 
 class StorageUnavailableError(Exception):

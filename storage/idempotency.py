@@ -104,10 +104,11 @@ def _outcome(stored: dict[str, Any]) -> Outcome:
     error, arrival = stored["error"], stored.get("arrival")
     if error is not None:
         error = refused(error)
-    return Outcome(**{**stored, "error": error, "arrival": arrival and Arrival(**arrival)})
+    ignored = tuple(stored.get("ignored", ()))
+    return Outcome(**{**stored, "error": error, "arrival": arrival and Arrival(**arrival), "ignored": ignored})
 
 
 def refused(stored: dict[str, Any]) -> Refused:
     """A refusal as it was kept in an answer."""
-    candidates = tuple(stored.get("candidates", ()))
-    return Refused(**{**stored, "code": ErrorCode(stored["code"]), "candidates": candidates})
+    lists = {name: tuple(stored.get(name, ())) for name in ("candidates", "owners")}
+    return Refused(**{**stored, "code": ErrorCode(stored["code"]), **lists})

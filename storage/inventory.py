@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import BigInteger, and_, delete, exists, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage import change_feed, idempotency, keys
+from storage import change_feed, idempotency, keys, tally
 from storage.changes import (
     AlreadyReversedError,
     Applied,
@@ -57,6 +57,9 @@ async def apply(session: AsyncSession, group: ChangeGroup, known: Mapping[ItemKe
     planned = plan(group, lines, before, await _elsewhere(session, total_keys(lines)))
     group_id = await _write(session, group, planned)
     await _drop_blanks(session, [key for key in before if key not in planned.levels and not before[key].version])
+    for outcome in planned.outcomes:
+        if outcome.error is not None:
+            tally.refused(outcome.error.code)
     applied = Applied(planned.outcomes, group_id)
     await idempotency.record(session, group, applied)
     return applied
@@ -95,6 +98,7 @@ _LOCK: Final = Prepared(
     .order_by(_level.product_id, _level.location_id)
     .with_for_update(of=table_of(StockLevel))
 )
+_LEVELS: Final = Prepared(select(*(_level[name] for name in _LEVEL_COLUMNS)).join(_named, _is_named))
 _ELSEWHERE: Final = Prepared(
     select(_named.c.product_id, _named.c.location_id, func.sum(_level.on_hand).cast(BigInteger))
     .join(
@@ -130,6 +134,12 @@ async def _lock(session: AsyncSession, named: Sequence[LevelKey]) -> tuple[Mappi
     await insert_missing(session, StockLevel, named, key=_LEVEL_KEY, columns=_LEVEL_KEY, shared=blank)
     rows = await _LOCK.rows(session, {"named": json_text(named)})
     return {(row[0], row[1]): Level(*row[2:-1]) for row in rows}, {row[1] for row in rows if not row[-1]}
+
+
+async def levels(session: AsyncSession, named: Sequence[LevelKey]) -> Mapping[LevelKey, Level]:
+    """The levels as they are, for who only wants to know what a group would come to: nothing is locked."""
+    rows = await _LEVELS.rows(session, {"named": json_text(named)}) if named else ()
+    return {(row[0], row[1]): Level(*row[2:]) for row in rows}
 
 
 async def _elsewhere(session: AsyncSession, named: Sequence[LevelKey]) -> Mapping[LevelKey, int]:

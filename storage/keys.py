@@ -9,12 +9,14 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Text, and_, exists, literal_column, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from storage import ownership
 from storage.changes import ID_MAX, ItemKey, LocationKey, Refused, gtin14, is_storable, sku_key
 from storage.columns import NO_SKU
 from storage.errors import ErrorCode
 from storage.json_rows import among, json_text
 from storage.lines import Item, Place
 from storage.prepared import Prepared
+from storage.source_rules import rules_of
 from storage.tables import Location, Product
 from storage.upsert import table_of
 
@@ -50,12 +52,14 @@ _ITEMS_OF_STYLE: Final = Prepared(
     )
 )
 _NO_VALUE: Final = literal_column("''", Text())
+_PLACE: Final = (_location.id, _location.active, ownership.at(_location.id))
+"""The columns of a Place, in its order; its rules as text."""
 _PLACES_BY: Final[dict[str, Prepared]] = {
-    kind: Prepared(select(column, _location.id, _location.active).where(among(column, "keys")))
+    kind: Prepared(select(column, *_PLACE).where(among(column, "keys")))
     for kind, column in (("id", _location.id), ("slug", _location.slug), ("code", _location.code))
-} | {"default": Prepared(select(_NO_VALUE, _location.id, _location.active).where(_location.is_default))}
+} | {"default": Prepared(select(_NO_VALUE, *_PLACE).where(_location.is_default))}
 _PLACES_BY_CODE_OR_ID: Final = Prepared(
-    select(_location.code, _location.id, _location.active).where(
+    select(_location.code, *_PLACE).where(
         or_(among(_location.code, "keys"), and_(_location.code.is_(None), among(_location.id, "ids")))
     )
 )
@@ -83,7 +87,7 @@ async def resolve_locations(session: AsyncSession, keys: Collection[LocationKey]
     for kind, statement in _PLACES_BY.items():
         spellings = _spellings((key for key in keys if key.kind == kind), _location_value)
         for row in await _rows(session, statement, spellings):
-            place = Place(*row[1:])
+            place = _place(*row[1:])
             for key in spellings[row[0]]:
                 found[key] = place
     if uncertain := [key for key in keys if key.kind == "code_or_id"]:
@@ -98,10 +102,14 @@ async def _resolve_codes_or_ids(session: AsyncSession, keys: Collection[Location
     values = {"keys": json_text(list(texts)), "ids": json_text(ids)}
     rows = await _PLACES_BY_CODE_OR_ID.rows(session, values) if texts else ()
     found: dict[LocationKey, Place] = {}
-    for code, id_, active in sorted(rows, key=lambda row: row[0] is not None):
-        for key in texts[str(id_) if code is None else code]:
-            found[key] = Place(id_, active)
+    for code, *place in sorted(rows, key=lambda row: row[0] is not None):
+        for key in texts[str(place[0]) if code is None else code]:
+            found[key] = _place(*place)
     return found
+
+
+def _place(id_: int, active: bool, rules: str) -> Place:  # noqa: FBT001 (a row)
+    return Place(id_, active, rules_of(rules))
 
 
 def item_spellings(keys: Iterable[ItemKey], kind: str) -> dict[int | str, list[ItemKey]]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from storage.changes import DEFAULT_LOCATION, Change, ChangeGroup, ItemKey, LocationKey, Refused, SetTotal, Transfer
 from storage.errors import ErrorCode
+from storage.source_rules import NO_RULES, Rules
 
 LevelKey = tuple[int, int]
 """Product id and location id."""
@@ -24,10 +25,11 @@ class Item(NamedTuple):
 
 
 class Place(NamedTuple):
-    """What the rules need to know of a location."""
+    """What the rules need to know of a location. `rules` say who may write there."""
 
     id: int
     active: bool = True
+    rules: Rules = NO_RULES
 
 
 class Line(NamedTuple):
@@ -41,6 +43,11 @@ class Line(NamedTuple):
     def keys(self) -> tuple[LevelKey, ...]:
         """The level it is about."""
         return ((self.item.id, self.place.id),)
+
+    @property
+    def rules(self) -> Rules:
+        """Who may write there."""
+        return self.place.rules
 
 
 class TransferLine(NamedTuple):
@@ -56,6 +63,11 @@ class TransferLine(NamedTuple):
         """The levels it is about: where the units leave, and where they arrive."""
         return (self.item.id, self.source.id), (self.item.id, self.target.id)
 
+    @property
+    def rules(self) -> Rules:
+        """Who may write at one of its ends, if there are rules at any."""
+        return self.source.rules or self.target.rules
+
 
 Planned = Line | TransferLine | Refused
 """A requested line with what it names, or why it is refused already."""
@@ -65,7 +77,7 @@ def lines_of(
     group: ChangeGroup, items: Mapping[ItemKey, Item | Refused], places: Mapping[LocationKey, Place]
 ) -> list[Planned]:
     """The group's changes with their items and locations, or why they may not write there."""
-    named = _Named(items, places, group.origin.locations)
+    named = Named(items, places, group.origin.locations)
     return [change if isinstance(change, Refused) else named.line(change) for change in group.changes]
 
 
@@ -80,7 +92,7 @@ def level_keys(lines: Iterable[Planned]) -> list[LevelKey]:
     return sorted({key for line in lines if not isinstance(line, Refused) for key in line.keys})
 
 
-class _Named(NamedTuple):
+class Named(NamedTuple):
     """What the keys of a group's lines name, and the locations at which its caller may write; None is everywhere."""
 
     items: Mapping[ItemKey, Item | Refused]

@@ -10,15 +10,25 @@ from typing import Any, Final
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage import catalog, change_feed, inventory, keys
+from storage import catalog, change_feed, inventory, keys, ownership
 from storage.catalog import Row
 from storage.catalog_document import Problem
 from storage.catalog_lock import hold
 from storage.catalog_planning import CatalogPlan
 from storage.change_feed import Kind
-from storage.changes import Applied, ChangeGroup, ItemKey, LocationKey, Origin, StockLeftError, Transfer
+from storage.changes import (
+    Applied,
+    ChangeGroup,
+    FieldOwnedError,
+    ItemKey,
+    LocationKey,
+    Origin,
+    StockLeftError,
+    Transfer,
+)
 from storage.errors import ErrorCode, InventoryError
 from storage.keys import CARRIES_STOCK
+from storage.source_rules import OwnedField, bound_by
 from storage.tables import Location, Product, StockLevel
 from storage.upsert import table_of
 
@@ -46,7 +56,7 @@ async def create(session: AsyncSession, columns: Mapping[str, Any], origin: Orig
         message = "This API key is limited to some locations: it cannot create others."
         raise InventoryError(ErrorCode.LOCATION_FORBIDDEN, message)
     document = {"locations": [dict(columns), *await _no_longer_default(session, columns, None)]}
-    return (await catalog.write_rows(session, document, check=_is_new))["locations[0]"]
+    return (await catalog.write_rows(session, document, origin, check=_is_new))["locations[0]"]
 
 
 def _is_new(plan: CatalogPlan) -> Iterator[Problem]:
@@ -66,7 +76,7 @@ async def change(session: AsyncSession, key: LocationKey, columns: Mapping[str, 
     """
     location_id = await _id_of(session, key, origin, "location")
     document = {"locations": [{**columns, "id": location_id}, *await _no_longer_default(session, columns, location_id)]}
-    return (await catalog.write_rows(session, document))["locations[0]"]
+    return (await catalog.write_rows(session, document, origin))["locations[0]"]
 
 
 async def _no_longer_default(
@@ -86,14 +96,15 @@ async def archive(
 
     What the write path would not change stays where it is: stock of products in the trash, and of those whose
     variations carry the stock. Archiving twice is harmless.
-    Refuses with: LOCATION_NOT_FOUND, LOCATION_FORBIDDEN, LOCATION_IS_DEFAULT, STOCK_LEFT (as StockLeftError), and as
-    inventory.apply() when what is left cannot be moved.
+    Refuses with: LOCATION_NOT_FOUND, LOCATION_FORBIDDEN, FIELD_OWNED, LOCATION_IS_DEFAULT, STOCK_LEFT (as
+    StockLeftError), and as inventory.apply() when what is left cannot be moved.
     """
     await hold(session, Location)
     location_id = await _id_of(session, key, origin, "location")
     row = (await session.execute(select(_location).where(_location.c.id == location_id))).mappings().one()
     if row["archived_at"] is not None:
         return Archived(location_id)
+    await _check_owned(session, location_id, origin)
     if row["is_default"]:
         message = "The default location cannot be archived. Make another the default first."
         raise InventoryError(ErrorCode.LOCATION_IS_DEFAULT, message, "location")
@@ -120,6 +131,13 @@ async def _id_of(session: AsyncSession, key: LocationKey, origin: Origin, field:
     return place.id
 
 
+async def _check_owned(session: AsyncSession, location_id: int, origin: Origin) -> None:
+    """What is archived for somebody who takes it for archived has to be: it is refused in either mode of a rule."""
+    rules = (await ownership.read(session)).at(location_id)
+    if rule := bound_by(rules, OwnedField.CATALOG, origin.api_key_id):
+        raise FieldOwnedError(rule.refusal("location"))
+
+
 async def _left(session: AsyncSession, location_id: int) -> list[tuple[int, int]]:
     """The products of which there are not 0 units, and how many there are."""
     level, product = table_of(StockLevel), table_of(Product)
@@ -142,7 +160,7 @@ def _moves(source: int, target: int, left: Sequence[tuple[int, int]], origin: Or
         for item, units in left
     ]
     for start in range(0, len(lines), _LINES_MAX):
-        yield ChangeGroup(lines[start : start + _LINES_MAX], origin)
+        yield ChangeGroup(lines[start : start + _LINES_MAX], origin, ignorable=False)  # or some would be left behind
 
 
 async def _set(session: AsyncSession, location_id: int, **columns: Any) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from storage.changes import (
     QUANTITY_MAX,
@@ -28,6 +28,7 @@ from storage.changes import (
 )
 from storage.errors import ErrorCode
 from storage.lines import Item, LevelKey, Line, Planned, TransferLine
+from storage.source_rules import OwnedField, Rules, SourceRule, judged
 
 T = TypeVar("T")
 
@@ -90,8 +91,8 @@ def plan(
             continue
         levels = [result.levels.get(key) or before.get(key, NO_LEVEL) for key in line.keys]
         others = _elsewhere(line, before, result.levels, elsewhere or {})
-        afters = _after(line, levels, others, refuse_disabled=group.refuse_disabled)
-        result.outcomes.append(_outcome(index, line, levels, afters))
+        afters, ignored = (_governed if line.rules else _after)(line, levels, others, group)
+        result.outcomes.append(_outcome(index, line, levels, afters, ignored))
         if isinstance(afters, Refused):
             continue
         for key, level, after in zip(line.keys, levels, afters, strict=True):
@@ -120,18 +121,73 @@ def _elsewhere(
     return elsewhere.get(here, 0) + sum(moved)
 
 
-def _after(
-    line: Line | TransferLine, levels: Sequence[Level], elsewhere: int, *, refuse_disabled: bool
-) -> Sequence[Level] | Refused:
-    """Every level that the line is about, as it leaves it; or why it changes none."""
+def landing(line: Line, level: Level, group: ChangeGroup) -> Level | Refused:
+    """What a line of a group would make of a level; the same object where it would change nothing."""
+    afters, _ = (_governed if line.rules else _after)(line, (level,), 0, group)
+    return afters if isinstance(afters, Refused) else afters[0]
+
+
+Afters = tuple[Sequence[Level] | Refused, tuple[OwnedField, ...]]
+"""Every level that a line is about, as it leaves it, or why it changes none; and the fields that it does not change
+because they have another owner."""
+
+
+def _after(line: Line | TransferLine, levels: Sequence[Level], elsewhere: int, group: ChangeGroup) -> Afters:
     if isinstance(line, TransferLine):
-        return move(levels[0], levels[1], line.transfer, line.item, refuse_disabled=refuse_disabled)
-    after = step(levels[0], line.change, line.item, elsewhere, refuse_disabled=refuse_disabled)
-    return after if isinstance(after, Refused) else (after,)
+        return move(levels[0], levels[1], line.transfer, line.item, refuse_disabled=group.refuse_disabled), ()
+    after = step(levels[0], line.change, line.item, elsewhere, refuse_disabled=group.refuse_disabled)
+    return after if isinstance(after, Refused) else (after,), ()
+
+
+def _governed(line: Line | TransferLine, levels: Sequence[Level], elsewhere: int, group: ChangeGroup) -> Afters:
+    """The same where rules say who may write what. A line is judged by what it would change, so that whoever sends what
+    is there already is not in anybody's way."""
+    touched: tuple[tuple[Rules, Mapping[OwnedField, str | None]], ...]
+    if isinstance(line, TransferLine):
+        touched = (line.source.rules, {OwnedField.STOCK: "source"}), (line.target.rules, {OwnedField.STOCK: "target"})
+    else:
+        touched = ((line.place.rules, _touched(levels[0], line.change, elsewhere)),)
+    ignored: tuple[OwnedField, ...] = ()
+    for rules, fields in touched:
+        found = judged(rules, fields, group.origin.api_key_id, ignorable=group.ignorable)
+        if isinstance(found, SourceRule):
+            return found.refusal(fields[found.field]), ()
+        ignored = ignored or found
+    if not ignored:
+        return _after(line, levels, elsewhere, group)
+    if isinstance(line, TransferLine):
+        return levels, ignored  # half a transfer is none
+    allowed = line._replace(change=replace(line.change, **{name: left for f in ignored for name, left in _LEFT[f]}))
+    return _after(allowed, levels, elsewhere, group)[0], ignored
+
+
+_LEFT: Final[Mapping[OwnedField, Sequence[tuple[str, Any]]]] = {
+    OwnedField.STOCK: (("quantity", None), ("reserved", UNSET), ("safety_stock", UNSET)),
+    OwnedField.PRICES: (("regular_price", UNSET), ("sale_price", UNSET)),
+    OwnedField.BACKORDERS: (("backorders", UNSET),),
+    OwnedField.DISABLED: (("disabled", UNSET),),
+}
+"""What of a change is a field, and what it is when the change says nothing of it."""
+
+
+def _touched(level: Level, change: Change, elsewhere: int) -> dict[OwnedField, str | None]:
+    """The fields of a level that a change would make others, each with its first column that it would."""
+    touched: dict[OwnedField, str | None] = {}
+    if _on_hand_after(level, change.quantity, elsewhere) != level.on_hand:
+        touched[OwnedField.STOCK] = "quantity"
+    for field, columns in _LEFT.items():
+        for name, _ in columns:
+            if name != "quantity" and _given(getattr(change, name), getattr(level, name)) != getattr(level, name):
+                touched.setdefault(field, name)
+    return touched
 
 
 def _outcome(
-    index: int, line: Line | TransferLine, levels: Sequence[Level], afters: Sequence[Level] | Refused
+    index: int,
+    line: Line | TransferLine,
+    levels: Sequence[Level],
+    afters: Sequence[Level] | Refused,
+    ignored: tuple[OwnedField, ...],
 ) -> Outcome:
     item_id, location_id = line.keys[0]
     if isinstance(afters, Refused):
@@ -146,7 +202,7 @@ def _outcome(
     changed = after is not before
     return Outcome(
         index, item_id, location_id, line.item.sku, changed, before.on_hand, after.on_hand, after.version,
-        arrival=arrival,
+        arrival=arrival, ignored=ignored,
     )  # fmt: skip
 
 

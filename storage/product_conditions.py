@@ -27,7 +27,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from storage import availability, prices
+from storage import availability, prices, thresholds
 from storage.columns import Timestamp
 from storage.tables import Location, Product, StockLevel
 from storage.upsert import table_of
@@ -127,9 +127,23 @@ def quantity_is(product: Any, parent: Any, least: int | None, most: int | None) 
 
 
 def is_low(product: Any, parent: Any) -> Condition:
-    """Stock of its own that is no more than its threshold."""
+    """Stock of its own that is no more than its threshold; or, where a location has another one, there than that."""
     is_own = carrier_id(product, parent) == product.id
-    return and_(is_own, on_hand(product, parent) <= availability.threshold(product))
+    in_all = on_hand(product, parent) <= thresholds.of_product(product)
+    return and_(is_own, or_(in_all, _is_low_somewhere(product)))
+
+
+def _is_low_somewhere(product: Any) -> Condition:
+    level = table_of(StockLevel).alias("low_somewhere")
+    is_low_there = and_(
+        level.c.product_id == product.id,
+        not_(level.c.disabled),
+        availability.is_open(level.c.location_id),
+        availability.available(level.c) <= thresholds.highest_said_here(),
+        thresholds.is_said_here(level.c, product),
+        availability.available(level.c) <= thresholds.of_item_at(level.c, product),
+    )
+    return select(_ONE).where(is_low_there).correlate_except(level).exists()
 
 
 NOW: Final = bindparam("now", type_=Timestamp())

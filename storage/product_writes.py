@@ -9,30 +9,31 @@ from typing import Any, Final
 from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage import catalog, change_feed, keys
+from storage import catalog, change_feed, keys, ownership
 from storage.catalog import Row
 from storage.catalog_lock import hold
 from storage.change_feed import Kind
-from storage.changes import GroupRejectedError, ItemKey, Outcome, Refused
+from storage.changes import FieldOwnedError, GroupRejectedError, ItemKey, Origin, Outcome, Refused
 from storage.errors import InventoryError
 from storage.json_rows import among, json_text
+from storage.source_rules import OwnedField, bound_by
 from storage.tables import Product
 from storage.upsert import table_of
 
 _product: Final = table_of(Product)
 
 
-async def upsert(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> dict[str, Row]:
+async def upsert(session: AsyncSession, rows: Sequence[Mapping[str, Any]], origin: Origin) -> dict[str, Row]:
     """Create or update products, found by id, else by SKU; variations may stand inside them. The rows are by their
     places in the document.
 
     Raises CatalogError with everything that is wrong; then nothing was written.
     """
-    return await catalog.write_rows(session, {"products": [dict(row) for row in rows]})
+    return await catalog.write_rows(session, {"products": [dict(row) for row in rows]}, origin)
 
 
 async def upsert_variations(
-    session: AsyncSession, parent: ItemKey, rows: Sequence[Mapping[str, Any]]
+    session: AsyncSession, parent: ItemKey, rows: Sequence[Mapping[str, Any]], origin: Origin
 ) -> dict[str, Row]:
     """Create or update variations of one product.
 
@@ -42,16 +43,19 @@ async def upsert_variations(
     if isinstance(found, Refused):
         raise InventoryError(found.code, found.message, "product")
     documents = [{"type": "variation", **row, "parent_id": found.id} for row in rows]
-    return await catalog.write_rows(session, {"products": documents})
+    return await catalog.write_rows(session, {"products": documents}, origin)
 
 
-async def archive(session: AsyncSession, products: Sequence[ItemKey]) -> list[int]:
+async def archive(session: AsyncSession, products: Sequence[ItemKey], origin: Origin) -> list[int]:
     """Put products in the trash, each with its variations, and say which ones that were: those that were named first.
 
-    Their stock stays as it is, and cannot be changed any more. Refuses with: GROUP_REJECTED (as GroupRejectedError)
-    when a key names none.
+    Their stock stays as it is, and cannot be changed any more. Refuses with: FIELD_OWNED, GROUP_REJECTED (as
+    GroupRejectedError) when a key names none.
     """
     await hold(session, Product)
+    rules = (await ownership.read(session)).everywhere
+    if rule := bound_by(rules, OwnedField.CATALOG, origin.api_key_id):
+        raise FieldOwnedError(rule.refusal("products"))
     resolved = await keys.resolve_items(session, set(products))
     outcomes = [
         Outcome(index, error=item) if isinstance(item, Refused) else Outcome(index, item.id)

@@ -129,6 +129,12 @@ class Replicas:
         """Anybody may have written something that was not told: no read may miss what is there by now."""
         self._floor = UNKNOWN  # until the primary is asked
 
+    def lags(self) -> Sequence[float | None]:
+        """For each replica how many seconds it was behind when it was last asked, as it is while there are reads; None
+        for one that does not answer, or was not asked yet."""
+        asked_at = self._samples[-1][0] if self._samples else 0.0
+        return [None if each.replayed < 0 else max(asked_at - each.as_of, 0.0) for each in self._replicas]
+
     def choose(self) -> Replica | None:
         """The replica that may answer the read that is about to be made; None when the primary has to."""
         reading = freshness.reading()

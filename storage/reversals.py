@@ -42,7 +42,8 @@ async def reverse(
     lines = lines_back(steps)
     if not lines:
         raise InventoryError(ErrorCode.NOTHING_TO_CHANGE, "This change group left every quantity as it was.", "id")
-    group = ChangeGroup(lines, origin, idempotency_key=idempotency_key, reverses=group_id)
+    # it can be taken back once, so all of it or nothing
+    group = ChangeGroup(lines, origin, idempotency_key=idempotency_key, reverses=group_id, ignorable=False)
     return await inventory.apply(session, group)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, Literal
 
@@ -16,7 +16,9 @@ from storage.columns import NO_SKU
 from storage.json_rows import among, json_text
 from storage.keys import ITEM_NOT_FOUND
 from storage.lines import Item
+from storage.ownership import RULES
 from storage.prepared import Prepared
+from storage.source_rules import NO_RULES, Rules, rules_of
 from storage.tables import Location, Product, StockLevel
 from storage.upsert import table_of
 
@@ -30,6 +32,7 @@ class Stored:
 
     `values` is its row by column, `parent` that of its parent. `on_hand` are units of its own at active locations: as
     they were read, not locked; 0 where there is no level. `has_variations` says that variations of it carry stock.
+    `rules` say who may write products.
     """
 
     values: Mapping[str, Any]
@@ -37,6 +40,7 @@ class Stored:
     on_hand: int = 0
     has_variations: bool = False
     parent_has_variations: bool = False
+    rules: Rules = field(default_factory=lambda: NO_RULES)
 
     @property
     def id(self) -> int:
@@ -141,7 +145,7 @@ def _statement(kinds: tuple[str, ...]) -> Prepared:
     }
     parents = (column.label(f"parent_{column.name}") for column in _parent.columns)
     return Prepared(
-        select(*_product.columns, *parents, _on_hand(), _tracks_variations(_product), _tracks_variations(_parent))
+        select(*_product.columns, *parents, _on_hand(), *map(_tracks_variations, (_product, _parent)), RULES)
         .outerjoin_from(_product, _parent, _parent.c.id == _product.c.parent_id)
         .where(or_(*(named[kind] for kind in kinds)))
     )
@@ -150,4 +154,6 @@ def _statement(kinds: tuple[str, ...]) -> Prepared:
 def _stored(row: Any) -> Stored:
     own, parent = row[:_WIDTH], row[_WIDTH : 2 * _WIDTH]
     parents = None if parent[0] is None else dict(zip(_COLUMNS, parent, strict=True))
-    return Stored(dict(zip(_COLUMNS, own, strict=True)), parents, *row[2 * _WIDTH :])
+    on_hand, has_variations, parent_has, rules = row[2 * _WIDTH :]
+    values = dict(zip(_COLUMNS, own, strict=True))
+    return Stored(values, parents, on_hand, has_variations, parent_has, rules_of(rules))

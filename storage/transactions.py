@@ -4,7 +4,7 @@ text (storage/prepared.py) between those of SQLAlchemy's session."""
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final, Self
@@ -14,7 +14,7 @@ import asyncpg
 from sqlalchemy import Dialect
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from storage import deadline, engine_errors, sqlite_driver
+from storage import deadline, engine_errors, sqlite_driver, tally
 from storage.postgres_engine import ASKED
 from storage.prepared import TRANSACTION
 from storage.readers import BUSY_TIMEOUT_MS
@@ -64,6 +64,7 @@ class _Transaction(ABC):
     async def _rollback(self) -> None: ...
 
     def _observe(self, sql: str) -> None:
+        tally.asked()
         for observer in self._observers:
             observer(sql)
 
@@ -177,5 +178,8 @@ def _driver_of(connection: AsyncConnection) -> Any:
     return checked_out.connection.driver_connection
 
 
-TRANSACTIONS: Final = {"sqlite": SqliteTransaction, "postgresql": PostgresTransaction}
+TRANSACTIONS: Final[Mapping[str, Callable[[AsyncSession, AsyncConnection, Sequence[Observer]], _Transaction]]] = {
+    "sqlite": SqliteTransaction,
+    "postgresql": PostgresTransaction,
+}
 """By the name of the engine."""

@@ -7,8 +7,9 @@ that comes too late.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from enum import IntEnum
 from types import TracebackType
@@ -70,6 +71,10 @@ class Line(Generic[T]):
             raise OverloadedError(_RETRY_AFTER_S[rank])
         queue.append(who)
 
+    def waiting(self, rank: Rank) -> int:
+        """How many of a rank wait."""
+        return len(self._queues[rank])
+
     def leave(self, who: T) -> None:
         """Wait no longer."""
         for queue in self._queues.values():
@@ -94,8 +99,19 @@ class Turnstile:
     """Lets so many in at once: `async with turnstile`. Free, it costs next to nothing."""
 
     def __init__(self, places: int, waiting_max: Mapping[Rank, int] = WAITING_MAX) -> None:
-        self._free = places
+        self.places = self._free = places
         self._line: Line[asyncio.Future[None]] = Line(waiting_max)
+        self.waited: list[Callable[[float], None]] = []
+        """Are told for how many seconds somebody had to wait, when their turn has come."""
+
+    @property
+    def free(self) -> int:
+        """How many places nobody has."""
+        return self._free
+
+    def waiting(self, rank: Rank) -> int:
+        """How many of a rank wait."""
+        return self._line.waiting(rank)
 
     async def __aenter__(self) -> None:
         if self._free:
@@ -103,6 +119,7 @@ class Turnstile:
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._line.join(turn, _RANK.get())
+        since = time.perf_counter() if self.waited else 0.0
         try:
             await turn
         except asyncio.CancelledError:
@@ -111,6 +128,8 @@ class Turnstile:
             else:  # it came in the same moment
                 self._let_in()
             raise
+        for tell in self.waited:
+            tell(time.perf_counter() - since)
 
     async def __aexit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None

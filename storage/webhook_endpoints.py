@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import and_, delete, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage import change_feed, openings, webhook_topics
@@ -180,6 +180,12 @@ async def disable(session: AsyncSession, endpoint_id: int, reason: str) -> Endpo
     """Send nothing any more, and say why. Refuses with: WEBHOOK_NOT_FOUND."""
     await known(session, endpoint_id)
     return await _written(session, endpoint_id, {"status": Status.DISABLED.value, "disabled_reason": reason})
+
+
+async def pinged(session: AsyncSession, endpoint_id: int, url: str) -> None:
+    """Note that this URL answered a ping, if it still is the endpoint's."""
+    is_it = and_(_table.c.id == endpoint_id, _table.c.url == url)
+    await session.execute(update(_table).where(is_it).values(ping_pending=False))
 
 
 async def resume(session: AsyncSession, endpoint_id: int, *, start: Start | None = None) -> Endpoint:

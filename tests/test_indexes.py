@@ -27,10 +27,11 @@ from gateway.settings import Settings
 from schema.context import Context
 from schema.operations import Operation
 from scripts.benchmarks.loading import Load, load_database
-from storage import idempotency, nonces, openings, product_search, pruning, tables, webhook_events
+from storage import idempotency, nonces, openings, product_search, pruning, tables, webhook_events, webhook_payloads
 from storage.changes import UNSET, Origin
 from storage.columns import Timestamp
 from storage.database import Database
+from storage.json_rows import json_text
 from storage.product_queries import OrderBy
 from tests.conftest import _admin, _drop, _named
 from tests.explaining import Explained, as_sent, explained
@@ -137,6 +138,9 @@ def event_cases(size: Load) -> Iterator[tuple[str, Any, dict[str, Any]]]:
                 **lists,
             }
             yield f"events: {filters} after {after}", statement, {**values, "products": "[42]", "locations": "[3]"}
+
+    sequences = json_text(list(range(size.levels - 500, size.levels)))
+    yield "events: told", webhook_payloads._ENTRIES, {"sequences": sequences}
 
 
 FEW: Final = "One of a few words: a page of what is common is found at once, of what is rare after reading all."
@@ -249,6 +253,8 @@ def _wrong(name: str, done: Explained) -> set[str]:
     """Which tables are read that should not be."""
     if name.startswith("wc/v3"):
         return (done.wholes | done.walks) - {"product"}
+    if name == "events: told":  # there are hardly more groups here than a page of events has
+        return (done.wholes | done.walks) - {"stock_change_group"}
     return done.wholes if _is_order(name) else done.wholes | done.walks
 
 

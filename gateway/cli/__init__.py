@@ -19,6 +19,7 @@ from gateway.cli import (
     serving,
     woocommerce,
 )
+from gateway.cli import imports as files
 from gateway.cli.failures import explain
 
 _HELP = """A GraphQL and REST gateway over multi-location inventory.
@@ -51,6 +52,7 @@ entries.command("archive")(ledger.archive)
 entries.command("prune")(ledger.prune)
 app.add_typer(imports, name="import")
 imports.command("catalog")(catalog.import_catalog)
+imports.command("inventory")(files.import_inventory)
 imports.command("woocommerce")(woocommerce.import_woocommerce)
 app.add_typer(exported, name="export")
 exported.command("inventory")(exports.inventory)

@@ -20,6 +20,7 @@ from gateway.budgets import RateLimitedError
 from gateway.dialects.admission import Admission, BudgetHeaders
 from gateway.dialects.cross_origin import CrossOrigin
 from gateway.dialects.extra_headers import InvalidHeaderError
+from gateway.dialects.noted import Noted
 from gateway.openapi.described import Described
 from storage.errors import DeadlineExceededError, InventoryError, StorageUnavailableError
 
@@ -67,6 +68,7 @@ def _mount(prefix: str, dialect: Dialect) -> Mount:
         prefix,
         routes=dialect.routes,
         middleware=[
+            Middleware(Noted, dialect=dialect.name, prefix=dialect.prefixes[0]),
             Middleware(BudgetHeaders),
             *([Middleware(CrossOrigin)] if dialect.cors else []),
             Middleware(ExceptionMiddleware, handlers=dialect.handlers),  # it answers for all below

@@ -1,11 +1,13 @@
 """Headers that every dialect understands beside its own. Old clients do not send them and see no difference.
 
-In: `Idempotency-Key`, `If-Match`, `X-Dry-Run`. Out: `X-Stock-Change-Group`, `Idempotent-Replayed`, `X-Dry-Run`, `ETag`.
+In: `Idempotency-Key`, `If-Match`, `X-Dry-Run`. Out: `X-Stock-Change-Group`, `X-Ignored-Fields`, `Idempotent-Replayed`,
+`X-Dry-Run`, `ETag`.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -17,7 +19,7 @@ REQUEST: Final = ("Idempotency-Key", "If-Match", "X-Dry-Run", "X-Request-Id")
 """What a client may send on top, whatever the dialect."""
 ANSWER: Final = (
     "ETag", "Idempotent-Replayed", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After",
-    "X-Dry-Run", "X-Request-Id", "X-Stock-Change-Group",
+    "X-Dry-Run", "X-Ignored-Fields", "X-Request-Id", "X-Stock-Change-Group",
 )  # fmt: skip
 """What it may be given on top."""
 
@@ -84,12 +86,16 @@ def changed_headers(
     replayed: bool = False,
     dry_run: bool = False,
     etag: str | int | None = None,
+    ignored: Iterable[str] = (),
 ) -> dict[str, str]:
     """Where to find in the ledger what a request did, whether it did it now or before, and what came of it.
 
-    `etag` is a version. Of a dry run there is no group: its number went back with everything else.
+    `etag` is a version, `ignored` the fields that were not written because they have another owner. Of a dry run there
+    is no group: its number went back with everything else.
     """
     headers = {} if etag is None else {"ETag": f'"{etag}"'}
+    if fields := sorted(set(ignored)):
+        headers["X-Ignored-Fields"] = ", ".join(fields)
     if dry_run:
         return headers | {"X-Dry-Run": "1"}
     if group_id is not None:

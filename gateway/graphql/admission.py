@@ -9,6 +9,7 @@ from typing import Any, Final
 from graphql import GraphQLError
 from starlette.applications import Starlette
 
+from gateway import calls
 from gateway.authentication import Principal
 from gateway.budgets import Budgets, Purse, RateLimitedError
 from gateway.graphql import callers
@@ -60,6 +61,8 @@ class Admission:
         if not isinstance(operation, Operation):
             await self.charge(principal, _INVALID)
             return operation
+        call = calls.current()
+        call.operation, call.name = operation.label, operation.name
         callers.authorize(principal, operation)
         if operation.costs.introspects and not self._introspects(principal):
             message = "This server tells its schema to admins only: `stockgate schema` prints it."
@@ -68,6 +71,7 @@ class Admission:
         if cost.points > self.limits.cost:
             await self.charge(principal, _INVALID)
             return [too_complex("cost", cost.points, self.limits.cost, cost.path)]
+        call.cost = cost.points
         purse = await self.charge(principal, cost.points or 1)
         if asked.sha256 and asked.query:
             await self._persisted.remember(asked.sha256, text)

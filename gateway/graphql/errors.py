@@ -7,12 +7,13 @@ from typing import Any, Final
 import structlog
 from graphql import ExecutionResult, GraphQLError
 
+from gateway import calls
 from gateway.graphql.refusals import DEADLINE_EXCEEDED, OVERLOADED, SERVICE_UNAVAILABLE, RefusedError
 from schema.errors import BAD_USER_INPUT, INTERNAL_SERVER_ERROR
 from storage.errors import DeadlineExceededError, OverloadedError, StorageUnavailableError
 
 _UNAVAILABLE: Final = "The database is not available now. Try again."
-_VALIDATION_FAILED: Final = "GRAPHQL_VALIDATION_FAILED"
+GRAPHQL_VALIDATION_FAILED: Final = "GRAPHQL_VALIDATION_FAILED"
 _SUGGESTS: Final = " Did you mean "
 log = structlog.get_logger("stockgate.graphql")
 
@@ -34,6 +35,12 @@ def was_executed(result: ExecutionResult) -> bool:
 
 def told(error: GraphQLError, request_id: str, *, executed: bool, suggests: bool = True) -> dict[str, Any]:
     """An error in the form of the specification, with `extensions.code`."""
+    formatted = _told(error, request_id, executed=executed, suggests=suggests)
+    calls.current().refuse(formatted["extensions"]["code"])
+    return formatted
+
+
+def _told(error: GraphQLError, request_id: str, *, executed: bool, suggests: bool) -> dict[str, Any]:
     original = error.original_error
     formatted: dict[str, Any] = dict(error.formatted)
     if isinstance(original, StorageUnavailableError | DeadlineExceededError):
@@ -45,7 +52,7 @@ def told(error: GraphQLError, request_id: str, *, executed: bool, suggests: bool
         return formatted
     if not suggests:
         formatted["message"] = formatted["message"].partition(_SUGGESTS)[0]
-    code = BAD_USER_INPUT if executed else _VALIDATION_FAILED
+    code = BAD_USER_INPUT if executed else GRAPHQL_VALIDATION_FAILED
     formatted["extensions"] = {"code": code, **formatted.get("extensions", {})}
     return formatted
 

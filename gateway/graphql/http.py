@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway import calls
 from gateway.authentication import Principal, bearer_token, header_token
 from gateway.body import BodyTooLargeError, read_body
 from gateway.cors import Cors
@@ -39,6 +40,7 @@ _VARY: Final = "Accept, Authorization, X-API-Key, Origin"
 
 async def graphql(request: Request) -> Response:
     """GET and POST /graphql."""
+    calls.current().dialect = callers.DIALECT
     origin = request.headers.get("origin")
     shared: dict[str, str] = {}
     try:

@@ -10,6 +10,7 @@ from graphql import ExecutionResult, GraphQLError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway import calls
 from gateway.graphql import media_types
 from gateway.graphql.errors import answer_of, was_executed
 from gateway.graphql.refusals import FORBIDDEN, NOT_ACCEPTABLE, RefusedError
@@ -80,6 +81,7 @@ def _code(error: GraphQLError) -> object:
 
 def of_refusal(request: Request, refused: RefusedError) -> Response:
     """A request that is not executed."""
+    calls.current().refuse(refused.code)
     media_type = (_accepted(request) if refused.status < 500 else None) or media_types.JSON
     body = orjson.dumps({"errors": [refused.told]})
     return response(media_type, body, status=refused.status, headers=refused.headers)

@@ -11,6 +11,7 @@ import orjson
 from graphql import ExecutionResult, GraphQLError
 from starlette.applications import Starlette
 
+from gateway import calls
 from gateway.authentication import Principal
 from gateway.graphql import callers, errors, requests
 from gateway.graphql.admission import Admitted, admission_of
@@ -63,9 +64,12 @@ def _told(caller: Caller) -> Iterator[None]:
     except NotExecutedError:
         raise
     except RefusedError as refused:
+        calls.current().refuse(refused.code)
         raise NotExecutedError([refused.told]) from None
     except (StorageUnavailableError, DeadlineExceededError) as error:
-        raise NotExecutedError([errors.refusal_of(error).told]) from None
+        refusal = errors.refusal_of(error)
+        calls.current().refuse(refusal.code)
+        raise NotExecutedError([refusal.told]) from None
     except GraphQLError as error:
         raise caller.refusal([error], executed=True) from None
     except Exception as error:

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from gateway import calls, request_log
 from gateway.authentication import bearer_token, header_token
 from gateway.graphql import callers, media_types, origins
 from gateway.graphql.open_streams import Ending, OpenStream, OpenStreams
@@ -174,6 +175,16 @@ class Connection:
 
     async def _run(self, operation_id: str, payload: dict[str, Any], caller: Caller) -> None:
         """Answer one operation."""
+        call, started = calls.begin(caller.request_id), time.perf_counter()
+        call.dialect, call.key_id = callers.DIALECT, caller.principal.credential.id
+        try:
+            await self._answer(operation_id, payload, caller)
+        finally:
+            status, seconds = 400 if call.refused else 200, time.perf_counter() - started
+            request_log.tell(caller.app, call, status, seconds)
+            log.info("operation", **request_log.told(call, status, seconds))
+
+    async def _answer(self, operation_id: str, payload: dict[str, Any], caller: Caller) -> None:
         identified = f'{{"id":{orjson.dumps(operation_id).decode()},"type":'
         send = self._websocket.send
         try:

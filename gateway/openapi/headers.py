@@ -56,6 +56,12 @@ HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "X-Stock-Change-Group": _header(
         "The number of the ledger's change group, when something changed.", {"type": "integer", "minimum": 1}, 1042
     ),
+    "X-Ignored-Fields": _header(
+        "Fields of the request that were not written, because a rule says that another API key owns them: `stock`, "
+        "`prices`, `backorders`, `disabled`, `catalog`.",
+        _TEXT,
+        "stock, prices",
+    ),
     "Idempotent-Replayed": _header(
         "`true` when this is the answer to an earlier request with the same key.", {"type": "string", "enum": ["true"]}
     ),
@@ -73,5 +79,5 @@ HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
 """What an answer may carry, by name."""
 
 BUDGET: Final = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
-CHANGED: Final = ("ETag", "X-Stock-Change-Group", "Idempotent-Replayed", "X-Dry-Run")
+CHANGED: Final = ("ETag", "X-Stock-Change-Group", "X-Ignored-Fields", "Idempotent-Replayed", "X-Dry-Run")
 CHANGING: Final = ("Idempotency-Key", "If-Match", "X-Dry-Run")

@@ -219,6 +219,18 @@ DESCRIBED: Final = Described(
         ),
         Operation(
             "GET",
+            "/metrics",
+            "What is counted, for Prometheus",
+            {
+                200: Answer("All metrics.", content={"text/plain": str, "application/openmetrics-text": str}),
+                401: Answer("Neither the token nor a valid API key.", content={"text/plain": str}),
+                403: Answer("The key does not have the scope `admin`.", content={"text/plain": str}),
+                503: Answer("The key cannot be looked up now.", content={"text/plain": str}, headers=["Retry-After"]),
+            },
+            description="With STOCKGATE_METRICS_TOKEN or an admin's key, unless STOCKGATE_METRICS says otherwise.",
+        ),
+        Operation(
+            "GET",
             "/schema.graphql",
             "The GraphQL schema",
             {

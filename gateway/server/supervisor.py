@@ -25,6 +25,7 @@ from typing import Any, Final
 import structlog
 
 from gateway import request_log
+from gateway.server.board import Board, Seat
 from gateway.server.lifeline import Holding
 from gateway.server.worker import STOPPING, Worker
 from gateway.settings import Settings
@@ -67,6 +68,7 @@ class Supervisor:
         self._settings = settings
         self._listening = listening
         self._places = [Place() for _ in range(count)]
+        self._board = Board(count)
         self._all_serve: Callable[[], None] | None = all_serve
         self._has_served = False
         self._stopping = False
@@ -106,17 +108,17 @@ class Supervisor:
     def _fill(self) -> None:
         """Start the workers that are due."""
         now = time.monotonic()
-        for place in self._places:
+        for number, place in enumerate(self._places):
             if place.worker is None and place.due_at <= now:
-                place.worker = self._start()
+                place.worker = self._start(Seat(self._board, number))
 
-    def _start(self) -> Worker:
+    def _start(self, seat: Seat) -> Worker:
         others: list[Holding | socket.socket] = [
             *(worker.line for worker in self._workers()),
             self._woken,
             self._waking,
         ]
-        worker = Worker(self._context, self._settings, self._listening, others)
+        worker = Worker(self._context, self._settings, self._listening, seat, others)
         log.info("worker started", pid=worker.pid)
         return worker
 

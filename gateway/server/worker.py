@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from multiprocessing.context import ForkContext, SpawnContext
 from typing import Final
 
-from gateway.server import serving
+from gateway.server import board, serving
+from gateway.server.board import Seat
 from gateway.server.lifeline import Held, Holding
 from gateway.settings import Settings
 
@@ -28,6 +29,7 @@ class Worker:
         context: ForkContext | SpawnContext,
         settings: Settings,
         listening: socket.socket,
+        seat: Seat,
         not_its_own: Sequence[Holding | socket.socket],
     ) -> None:
         """Start it. A fork has what this process has: `not_its_own` it closes."""
@@ -37,7 +39,10 @@ class Worker:
         self.line = Holding()
         forked = (*not_its_own, self.line) if isinstance(context, ForkContext) else ()
         self.process = context.Process(
-            target=run, args=(settings, listening, self.line.give(), forked), name="stockgate worker", daemon=True
+            target=run,
+            args=(settings, listening, seat, self.line.give(), forked),
+            name="stockgate worker",
+            daemon=True,
         )
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)  # this process's handlers are nothing for the fork
         try:
@@ -86,9 +91,14 @@ class Worker:
 
 
 def run(
-    settings: Settings, listening: socket.socket, line: socket.socket, not_its_own: Sequence[Holding | socket.socket]
+    settings: Settings,
+    listening: socket.socket,
+    seat: Seat,
+    line: socket.socket,
+    not_its_own: Sequence[Holding | socket.socket],
 ) -> None:
     """What a worker's process does."""
+    board.take(seat)
     for other in not_its_own:
         other.close()
     signal.set_wakeup_fd(-1)

@@ -122,6 +122,13 @@ def parse(url: str) -> Target:
     return Target(scheme, _host(parts["v6"], parts["name"]), port)
 
 
+def rest_of(url: str) -> str:
+    """Path and query of a URL that parse() takes."""
+    match = _URL.fullmatch(url)
+    rest = (match["rest"] or "") if match else ""
+    return f"/{rest}" if rest.startswith("?") else rest
+
+
 def _host(v6: str | None, name: str) -> str:
     if v6 is not None:
         try:

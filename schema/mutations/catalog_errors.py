@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from strawberry.utils.str_converters import to_camel_case
 
-from schema.errors import PlainError, UserError, UserErrorCode
+from schema.errors import FieldOwnedError, PlainError, UserError, UserErrorCode
 from storage.catalog_document import Problem
+from storage.errors import ErrorCode
 
 _ADDRESS: Final = frozenset({"address1", "address2", "city", "region", "postcode", "country"})
 _STEP: Final = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
@@ -35,7 +36,11 @@ class Input:
         index = None if self.lines is None else int(path.partition("[")[2].partition("]")[0])
         named = f"`{path}` " if path else ""
         message = f"{named}{problem.message}."
-        return PlainError(code=UserErrorCode[problem.code.name], message=message, field=path or None, index=index)
+        told: dict[str, Any] = {"code": UserErrorCode[problem.code.name], "message": message}
+        told |= {"field": path or None, "index": index}
+        if problem.code is ErrorCode.FIELD_OWNED:
+            return FieldOwnedError(**told, owners=list(problem.owners))
+        return PlainError(**told)
 
     def refusals(self, problems: Sequence[Problem]) -> list[UserError]:
         """All of them."""

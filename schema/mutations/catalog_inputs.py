@@ -62,6 +62,11 @@ class LocationColumns:
     )
     pickup: bool | None = strawberry.field(default=NOT_GIVEN, description="Whether customers can pick up goods here.")
     position: int | None = strawberry.field(default=NOT_GIVEN, description="Its place in lists: lower ones come first.")
+    low_stock_threshold: int | None = strawberry.field(
+        default=NOT_GIVEN,
+        description="So many units or fewer are low stock here, of products that have no threshold of their own; null: "
+        "no such mark.",
+    )
     address: AddressInput | None = strawberry.field(
         default=NOT_GIVEN, description="Where it is; what is left out of it stays as it is."
     )

@@ -144,9 +144,12 @@ class ProductMutations:
         ids: list[int] = []
         errors: list[UserError] = []
         try:
-            ids = await run(product_writes.archive, [key.to_key() for key in input.products])
+            keys = [key.to_key() for key in input.products]
+            ids = await run(product_writes.archive, keys, info.context.make_origin())
         except GroupRejectedError as error:
             errors = groups.rejected(error, Wording("products", {"product": ""})).user_errors
+        except InventoryError as error:
+            errors = [of_error(error)]
         return ProductArchivePayload(ids=ids, archived=len(ids), user_errors=errors, dry_run=input.dry_run)
 
 
@@ -172,7 +175,7 @@ async def _write(
     errors: list[UserError] = []
     try:
         run = context.database.rehearse if dry_run else context.database.transact
-        rows = await run(operation, *args)
+        rows = await run(operation, *args, context.make_origin())
     except CatalogError as error:
         errors = asked.refusals(error.problems)
     except InventoryError as error:

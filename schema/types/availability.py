@@ -37,7 +37,7 @@ from schema.sources import Argument, Condition, Rows, Sees, derived, elsewhere, 
 from schema.sources import column as column_
 from schema.types.choices import AvailabilityStatus
 from schema.types.price import Price
-from storage import availability, distances, tables
+from storage import availability, distances, tables, thresholds
 from storage.availability import Offers, holds_of_any
 from storage.changes import QUANTITY_MAX, is_storable, sku_key
 from storage.columns import NO_SKU, Timestamp
@@ -68,6 +68,8 @@ _OFFER: Final[dict[str, Any]] = {
     "backorders": Boolean(),
     "own_regular_price": PriceType(),
     "own_sale_price": PriceType(),
+    "own_threshold": Integer(),
+    "place_threshold": Integer(),
 }
 _PRICES: Final = ("regular_price", "sale_price", "sale_starts_at", "sale_ends_at")
 
@@ -94,6 +96,12 @@ def _status(row: Any) -> ColumnElement[str]:
     return func.upper(named)
 
 
+def _status_there(row: Any) -> ColumnElement[str]:
+    threshold = thresholds.first(row.own_threshold, row.said_threshold, row.place_threshold)
+    named = availability.status(row.quantity, threshold, row.untracked, row.backorders)
+    return func.upper(named)
+
+
 def _serves(row: Any, requested: Any) -> Condition:
     """Whether so many units can be had of what a row offers."""
     return or_(row.quantity >= requested, row.untracked, row.backorders)
@@ -112,7 +120,7 @@ _PICKUP: Final = "Whether customers may collect here."
 @derived(**_OFFER)
 @strawberry.type(description="What may be promised of a product at one location.")
 class AvailabilityLocation:
-    """A row of offers, with the threshold and prices of its product."""
+    """A row of offers, with the prices of its product, and what is said of its threshold."""
 
     @one(_Location)
     def location(row: Any, location: Any) -> Rows:
@@ -120,7 +128,7 @@ class AvailabilityLocation:
         return Rows([location.id == row.location_id])
 
     distance_km: float | None = leaf(_km, _DISTANCE)
-    status: AvailabilityStatus = leaf(_status, _STATUS)
+    status: AvailabilityStatus = leaf(_status_there, _STATUS)
     quantity: int | None = leaf(_shown, _QUANTITY, limited=True)
     quantity_is_capped: bool = leaf(_capped, _IS_CAPPED, limited=True)
     pickup: bool = column_("pickup", _PICKUP)
@@ -145,7 +153,8 @@ class Availability:
     def locations(row: Any, offer: Any) -> Rows:
         """Where it is stocked and not disabled: nearest first when `near` is given, else in the locations' order."""
         product = row.product
-        carries = {"threshold": row.threshold, **{name: getattr(product, name) for name in _PRICES}}
+        said = thresholds.said_of_product(product)
+        carries = {"said_threshold": said, **{name: getattr(product, name) for name in _PRICES}}
         return Rows((), _order(offer), of=table(row.offers), carries=carries)
 
 
@@ -172,6 +181,7 @@ _LINE: Final[dict[str, Any]] = {
     "untracked": Boolean(),
     "backorders": Boolean(),
     "threshold": Integer(),
+    "said_threshold": Integer(),
     "regular_price": PriceType(),
     "sale_price": PriceType(),
     "sale_starts_at": Timestamp(),
@@ -209,7 +219,7 @@ class LineAvailability:
     def locations(row: Any, offer: Any) -> Rows:
         """Where the line can be served by one location alone, in the order of `Availability.locations`."""
         enough = [offer.product_id == row.product_id, _serves(offer, row.requested)]
-        carries = {name: getattr(row, name) for name in ("threshold", *_PRICES)}
+        carries = {name: getattr(row, name) for name in ("said_threshold", *_PRICES)}
         return Rows(enough, _order(offer), of=table(row.offers), carries=carries)
 
 
@@ -250,7 +260,7 @@ def of_product(
         carries={
             "offers": name,
             "product": product,
-            "threshold": availability.threshold(product),
+            "threshold": thresholds.of_product(product),
             "untracked": availability.is_untracked(product, _seen(sees)[1]),
             "on_backorder": availability.is_on_backorder(product, _seen(sees)[1]),
         },
@@ -308,6 +318,8 @@ def _offered(offers: Offers, product: Any, locations: Slot | None, near: Given |
         offers.backorders,
         func.max(case((is_own, level.regular_price))),
         func.max(case((is_own, level.sale_price))),
+        func.max(case((is_own, level.low_stock_threshold))),
+        place.low_stock_threshold,
     )
     return offers.select(*(value.label(name) for name, value in zip(_OFFER, values, strict=True))).where(*where)
 
@@ -346,7 +358,8 @@ def _lines(lines: Slot, offered: str, sees: Sees, new_name: NewName) -> Select[A
         func.coalesce(total.c.quantity, literal_column("0")).cast(BigInteger),
         case((untracked, true()), else_=false()),
         case((or_(total.c.backorders, on_backorder), true()), else_=false()),
-        availability.threshold(product.c),
+        thresholds.of_product(product.c),
+        thresholds.said_of_product(product.c),
         *(product.c[name] for name in _PRICES),
     )
     source = line.outerjoin(product, is_named).outerjoin(total, total.c.product_id == product.c.id)

@@ -113,6 +113,17 @@ class LowStockOrder(Enum):
     LOCATION = enum_value("location", description="By the location's databaseId.")
 
 
+@strawberry.enum(description="Who says at which quantity stock is low: the first of these that says anything.")
+class ThresholdSource(Enum):
+    """A storage.thresholds.Source."""
+
+    LEVEL = enum_value("level", description="The stock level: of this item, at this location.")
+    PRODUCT = enum_value("product", description="The product or variation.")
+    PARENT = enum_value("parent", description="The product of which it is a variation.")
+    LOCATION = enum_value("location", description="The location, for all that is stocked there.")
+    DEFAULT = enum_value("default", description="Nobody: it is 2.")
+
+
 @strawberry.enum(description="What a step of the change feed is about.")
 class ChangeKind(Enum):
     """Words of storage.feed_rows."""

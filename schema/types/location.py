@@ -53,6 +53,10 @@ class Location(Node):
     pickup: bool = column("pickup", "Whether customers may collect here.")
     archived_at: datetime | None = column("archived_at", "When it was closed for good; null while it was not.")
     is_default: bool = column("is_default", "Whether it is the one that takes what names no location.")
+    low_stock_threshold: int | None = column(
+        "low_stock_threshold",
+        "Up to how many units stock is low here, of products that have no threshold of their own; null for 2.",
+    )
     address: Address | None = embedded(_has_address, "Where it is; null when no part of it is known.")
     latitude: float | None = column("latitude", "Degrees north.")
     longitude: float | None = column("longitude", "Degrees east.")

@@ -44,9 +44,11 @@ from schema.sources import (
     one,
     stored,
 )
+from schema.types import threshold
 from schema.types.availability import PLACES, Availability, of_product
 from schema.types.choices import Backorders, ProductStatus, ProductType, StockStatus
 from schema.types.price import Price
+from schema.types.threshold import EffectiveThreshold
 from storage import availability, tables
 from storage import conditions as sql
 from storage.availability import product_quantity
@@ -93,8 +95,10 @@ class Product(Node):
         own_sale_price=NO_PRICE,
     )
     low_stock_threshold: int | None = column(
-        "low_stock_threshold", "Up to how many units its stock is low; null for its parent's threshold, else for 2."
+        "low_stock_threshold",
+        "Up to how many units its stock is low; null where its parent's threshold applies, a location's, or 2.",
     )
+    effective_threshold: EffectiveThreshold = threshold.of_product()
     created_at: datetime = column("created_at", "When it was created.")
     updated_at: datetime = column("updated_at", "When it was last changed, other than its stock.")
     on_hand: int | None = leaf(

@@ -28,8 +28,10 @@ from schema.ids import node_id
 from schema.nodes import Node
 from schema.selection import Slot
 from schema.sources import Argument, Condition, Key, Outer, Rows, column, elsewhere, leaf, one, stored, value
+from schema.types import threshold
 from schema.types.choices import Backorders, LowStockOrder, StockLevelOrder
 from schema.types.price import Price
+from schema.types.threshold import EffectiveThreshold
 from storage import availability, tables
 from storage import conditions as sql
 from storage.columns import Timestamp
@@ -70,6 +72,10 @@ class StockLevel(Node):
         "counted here or are hidden from this key.",
         exact=True,
     )
+    low_stock_threshold: int | None = column(
+        "low_stock_threshold", "Up to how many units its stock is low here; null where the product or location says it."
+    )
+    effective_threshold: EffectiveThreshold = threshold.of_level()
     deficit: int | None = leaf(
         availability.deficit,
         "Units by which it is short of the threshold of low stock: 0 at the threshold, negative above it. Null "

@@ -15,16 +15,17 @@ from storage.tables.fields import moment, row_id, units, words
 class ImportJob(SQLModel, table=True):
     """One file, or one other source, that is brought in: what it holds, how it is applied, and how far that has got.
 
-    `fingerprint` is the SHA-256 of its content and options: the same again, unfinished, is gone on with. `state` is
-    previewing, previewed, applying, finished, cancelled or failed. `chunks` are to be applied, `applied_chunks` were.
-    The process that works on it is `leased_by`, until `leased_until`.
+    `fingerprint` is the SHA-256 of its content and options: the same again, unfinished, is gone on with. `state` is one
+    of storage.imports.State. `to_change`, `unchanged` and `failed` are what the preview says of its `rows`; `changed`
+    and `refused` are what applying came to so far. Of its `chunks`, the first `previewed_chunks` were previewed and the
+    first `applied_chunks` applied. The process that works on it is `leased_by`, until `leased_until`.
     """
 
     __tablename__ = "import_job"
 
     id: int | None = row_id()
     kind: str = Field(sa_column=Column(Key, nullable=False))
-    state: str = Field(sa_column=Column(Key, nullable=False))
+    state: str = Field(sa_column=Column(Key, nullable=False, index=True))
     name: str = words()
     fingerprint: str = Field(sa_column=Column(Key, nullable=False, index=True))
     options: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Document, nullable=False))
@@ -35,7 +36,9 @@ class ImportJob(SQLModel, table=True):
     unchanged: int = units()
     failed: int = units()
     changed: int = units()
+    refused: int = units()
     chunks: int = units()
+    previewed_chunks: int = units()
     applied_chunks: int = units()
     sample: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(Document, nullable=False))
     error: str | None = words(nullable=True)
@@ -47,11 +50,13 @@ class ImportJob(SQLModel, table=True):
 
 
 class ImportChunk(SQLModel, table=True):
-    """Some rows of an import as JSON, with their line numbers; and those of them that failed, with the reasons."""
+    """Some rows of an import as JSON (storage.import_rows), with their line numbers. Those of the file's that could not
+    be read are in `unreadable`, those that the inventory refuses in `failures`: by the preview, then by applying."""
 
     __tablename__ = "import_chunk"
 
     job_id: int = Field(sa_column=Column(Id, ForeignKey("import_job.id", ondelete="CASCADE"), primary_key=True))
     number: int = Field(sa_column=Column(Id, primary_key=True, autoincrement=False))
     rows: str = words()
+    unreadable: list[dict[str, Any]] | None = Field(default=None, sa_column=Column(Document))
     failures: list[dict[str, Any]] | None = Field(default=None, sa_column=Column(Document))

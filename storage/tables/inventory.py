@@ -25,6 +25,12 @@ def _by_quantity(name: str, quantity: str) -> Index:
     return Index(name, text(f"coalesce({quantity}, {UNCOUNTED})"), "product_id", "location_id")
 
 
+def _thresholds(name: str) -> Index:
+    """Of the few that are set: the highest of all bounds the search for what is low on stock."""
+    given = text("low_stock_threshold IS NOT NULL")
+    return Index(name, "low_stock_threshold", sqlite_where=given, postgresql_where=given)
+
+
 class Location(SQLModel, table=True):
     """A place that holds stock. `slug` is lower-case and decoded; `code` is what tills call it.
 
@@ -107,13 +113,7 @@ class Product(SQLModel, table=True):
 
     __table_args__ = (
         Index("ix_product_name_key_id", "name_key", "id"),
-        # the highest threshold of all bounds the search for what is low on stock
-        Index(
-            "ix_product_low_stock_threshold",
-            "low_stock_threshold",
-            sqlite_where=text("low_stock_threshold IS NOT NULL"),
-            postgresql_where=text("low_stock_threshold IS NOT NULL"),
-        ),
+        _thresholds("ix_product_low_stock_threshold"),
         Index("ix_product_created_at_id", "created_at", "id"),
         Index("ix_product_updated_at_id", "updated_at", "id"),
         # finds and sorts by SKU; a product without one has '' and sorts first
@@ -151,6 +151,7 @@ class StockLevel(SQLModel, table=True):
         # they sort as storage.conditions.counted() does; the first one finds what is low on stock, too
         _by_quantity("ix_stock_level_available", "(on_hand - reserved - safety_stock)"),
         _by_quantity("ix_stock_level_on_hand", "on_hand"),
+        _thresholds("ix_stock_level_low_stock_threshold"),
     )
 
 

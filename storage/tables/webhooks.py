@@ -56,7 +56,8 @@ class WebhookDelivery(SQLModel, table=True):
     """One event for one endpoint: waiting for its next attempt, delivered, or given up. Kept for a time.
 
     `event_id` is what receivers know it by, the same at each attempt. Later events of the same level wait behind it.
-    `payload` is the text that is signed and sent.
+    `payload` is the text that is sent, of what waits or was given up: what was delivered can be told again from the
+    feed. It was first tried at `first_at`. There is one row for an event and an endpoint.
     """
 
     __tablename__ = "webhook_delivery"
@@ -72,6 +73,7 @@ class WebhookDelivery(SQLModel, table=True):
     location_id: int | None = Field(default=None, sa_column=Column(Id))
     status: str = Field(sa_column=Column(Key, nullable=False))
     attempts: int = Field(default=0, sa_column=Column(Integer, nullable=False))
+    first_at: datetime | None = moment(nullable=True)
     next_at: datetime | None = moment(nullable=True)
     response_status: int | None = Field(default=None, sa_column=Column(Integer))
     error: str | None = words(nullable=True)
@@ -81,7 +83,7 @@ class WebhookDelivery(SQLModel, table=True):
     updated_at: datetime = moment()
 
     __table_args__ = (
-        Index("ix_webhook_delivery_endpoint_id_id", "endpoint_id", "id"),
+        Index("uq_webhook_delivery_endpoint_id_sequence", "endpoint_id", "sequence", unique=True),
         Index("ix_webhook_delivery_updated_at", "updated_at"),
         Index(
             "ix_webhook_delivery_waiting",

@@ -485,7 +485,7 @@ async def test_exports_go_to_files_and_to_pipes_and_say_their_sequence(everywher
     lines = file.read_text("utf-8-sig").splitlines()
     assert (len(lines), int(told[2]) >= int(told[1])) == (int(told[1]) + 1, True)
     assert lines[0].startswith("product_id,sku,product_name,location_id,location_slug,location_name,stock,")
-    assert not [name for name in os.listdir(tmp_path) if "partial" in name]
+    assert not file.with_name("stock.csv.partial").exists()
     for name in ("products", "locations", "ledger"):
         assert (await everywhere("export", name, "-o", str(tmp_path / f"{name}.jsonl"))).code == 0
     first = json.loads((tmp_path / "products.jsonl").read_text().splitlines()[0])

@@ -408,11 +408,15 @@ class Product(Record):
         return "instock" if self.type == "variable" else self.row["stock_status"]
 
     @property
+    def thresholds(self) -> dict[str, int | None]:
+        return {"PRODUCT": self.low_stock_threshold, "PARENT": self.above.get("low_stock_threshold")}
+
+    @property
     def threshold(self) -> int:
-        for number in (self.low_stock_threshold, self.above.get("low_stock_threshold")):
-            if number is not None:
-                return int(number)
-        return 2
+        return int(_threshold(self.thresholds)["value"])
+
+    def effective_threshold(self) -> dict[str, Any]:
+        return _threshold(self.thresholds)
 
     def price(self) -> Any:
         return _price(self, None)
@@ -479,9 +483,19 @@ class StockLevel(OfLevel):
     def available(self) -> int | None:
         return None if self.on_hand is None else self.on_hand - self.reserved - self.safety_stock
 
+    @property
+    def threshold(self) -> int:
+        return int(self.effective_threshold()["value"])
+
+    def effective_threshold(self) -> dict[str, Any]:
+        product = Product(self.shop, self.shop.rows_by_id[self.product_id])
+        place = _first(place for place in self.shop.every_location if place.number == self.location_id)
+        said = {"LEVEL": self.low_stock_threshold, **product.thresholds, "LOCATION": place.low_stock_threshold}
+        return _threshold(said)
+
     def deficit(self) -> int | None:
         available = self.available()
-        return None if available is None else self.product().threshold - available
+        return None if available is None else self.threshold - available
 
     def is_offered(self) -> bool:
         location = _first(place for place in self.shop.every_location if place.number == self.location_id)
@@ -498,14 +512,16 @@ class StockLevel(OfLevel):
 
     def is_low(self) -> bool:
         deficit = self.deficit()
-        return self.is_offered() and self.product().is_tracked and deficit is not None and deficit >= 0
+        product = self.product()
+        is_kept = product.is_tracked and product.status != "trash"
+        return self.is_offered() and is_kept and deficit is not None and deficit >= 0
 
     def status(self) -> str:
         if not self.is_offered():
             return "OUT_OF_STOCK"
         product = self.product()
         takes = self.takes_backorders if product.is_tracked else product.said == "onbackorder"
-        return _status(self.offered(), product.threshold, product.said == "instock", takes)
+        return _status(self.offered(), self.threshold, product.said == "instock", takes)
 
 
 class LedgerEntry(OfLevel):
@@ -545,7 +561,7 @@ class Offered:
                     continue
                 if (locations is None or _is_named(place, locations)) and self._is_near(place):
                     self.levels.append((level, item))
-        self.quantity, self.status = self._sum(self.levels, self.said)
+        self.quantity, self.status = self._sum(self.levels, self.said, self.product.threshold)
 
     def _is_near(self, place: Any) -> bool:
         radius = (self.near or {}).get("radius_km")
@@ -562,10 +578,10 @@ class Offered:
         square = math.sin(north / 2) ** 2 + math.cos(here) * math.cos(there) * math.sin(east / 2) ** 2
         return round(2 * 6_371_008.8 * math.asin(math.sqrt(min(1.0, square))))
 
-    def _sum(self, levels: Any, said: set[Any]) -> tuple[int | None, str]:
+    def _sum(self, levels: Any, said: set[Any], threshold: int) -> tuple[int | None, str]:
         quantity = sum(max(level.available() or 0, 0) for level, item in levels if item.is_tracked)
         if quantity:
-            return quantity, "low_stock" if quantity <= self.product.threshold else "in_stock"
+            return quantity, "low_stock" if quantity <= threshold else "in_stock"
         if "instock" in said:
             return None, "not_tracked"
         return 0, "backorder" if "onbackorder" in said or self._takes(levels) else "out_of_stock"
@@ -585,9 +601,11 @@ class Offered:
             levels = [(level, item) for level, item in self.levels if level.location_id == place.number]
             if not levels:
                 continue
-            quantity, status = self._sum(levels, {item.said for _, item in levels})
-            metres = self._metres(place)
             own = _first(level for level, item in levels if item is self.product)
+            here = {"LEVEL": own and own.low_stock_threshold, **self.product.thresholds}
+            threshold = _threshold({**here, "LOCATION": place.low_stock_threshold})["value"]
+            quantity, status = self._sum(levels, {item.said for _, item in levels}, threshold)
+            metres = self._metres(place)
             made.append(
                 {
                     "location": place,
@@ -842,6 +860,14 @@ def _changed_since(record: Any, sequence: int, **where: int) -> bool:
 
 def _not_null(asked: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in asked.items() if value is not None}
+
+
+def _threshold(said: Mapping[str, int | None]) -> dict[str, Any]:
+    """The first that is said, in this order."""
+    return next(
+        ({"value": value, "source": source} for source, value in said.items() if value is not None),
+        {"value": 2, "source": "DEFAULT"},
+    )
 
 
 def _status(quantity: int, threshold: int, untracked: bool, backorders: bool) -> str:  # noqa: FBT001 (asked here only)

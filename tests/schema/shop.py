@@ -86,7 +86,16 @@ def _locations() -> Iterator[SQLModel]:
     yield a_location(
         1, is_default=True, code="TILL-1", city="Łódź", country="PL", latitude=51.759445, longitude=-0.5, pickup=True
     )
-    yield a_location(2, position=1, code="till-1", kind="warehouse", address2='Door "2"\n\\', description="A\tB")
+    yield a_location(8, position=1, latitude=51.759445, longitude=-0.5, pickup=True, low_stock_threshold=0)
+    yield a_location(
+        2,
+        position=1,
+        low_stock_threshold=6,
+        code="till-1",
+        kind="warehouse",
+        address2='Door "2"\n\\',
+        description="A\tB",
+    )
     yield a_location(3, position=0, active=False, name="Кінець", slug="кінець", latitude=0.0, longitude=180.0)
     yield a_location(
         40, position=1, address1="", name="40%_\\", code="%", latitude=-33.8688197, longitude=151.2092955, pickup=True
@@ -94,7 +103,6 @@ def _locations() -> Iterator[SQLModel]:
     yield a_location(5, position=9, active=False, kind="warehouse", postcode="00-001", region="M", slug="5-👟")
     yield a_location(6, position=2, name="Empty", description="Nothing is stocked here.", latitude=51.5)
     yield a_location(7, position=3, active=False, archived_at=TIMES[3], latitude=51.7, longitude=-0.4)
-    yield a_location(8, position=1, latitude=51.759445, longitude=-0.5, pickup=True)
 
 
 def _products(rng: random.Random) -> Iterator[SQLModel]:
@@ -155,6 +163,7 @@ def _levels(rng: random.Random) -> Iterator[SQLModel]:
                     location_id=location_id,
                     on_hand=rng.choice(QUANTITIES[:-1]),
                     updated_at=rng.choice(TIMES),
+                    low_stock_threshold=(None, None, None, 0, 3, 8)[(product_id * 5 + location_id) % 6],
                     **_state(rng),
                 )
 

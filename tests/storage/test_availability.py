@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage import availability
-from storage.availability import Availability, Offer, Status, availability_of, available_of, threshold_of
+from storage import availability, thresholds
+from storage.availability import Availability, Offer, Status, availability_of, available_of
 from storage.database import Database
 from storage.tables import Location, Product, StockLevel
+from storage.thresholds import Effective, Source, effective
 from storage.upsert import table_of
 from tests.builders import EPOCH, a_location, a_product
 
@@ -80,7 +81,7 @@ def test_what_is_not_tracked_needs_no_level() -> None:
     ("own", "parents", "expected"), [(None, None, 2), (5, None, 5), (0, 7, 0), (None, 7, 7), (None, 0, 0)]
 )
 def test_a_variation_without_a_threshold_has_its_parents(own: int | None, parents: int | None, expected: int) -> None:
-    assert threshold_of(own, parents) == expected
+    assert effective(product=own, parent=parents).value == expected
 
 
 def test_what_was_never_counted_has_no_available_units() -> None:
@@ -97,7 +98,12 @@ QUANTITIES = (None, None, -3, 0, 0, 1, 2, 3, 5, 9, 1_000_000_000)
 
 def _world() -> tuple[list[Location], list[Product], list[StockLevel]]:
     rng = random.Random(7)  # noqa: S311 (no secret)
-    locations = [a_location(n, active=n != 3, archived_at=EPOCH if n == 4 else None) for n in range(1, LOCATIONS + 1)]
+    locations = [
+        a_location(
+            n, active=n != 3, archived_at=EPOCH if n == 4 else None, low_stock_threshold={2: 6, 5: 0, 3: 9}.get(n)
+        )
+        for n in range(1, LOCATIONS + 1)
+    ]
     products, levels = [], []
     for n in range(1, PRODUCTS + 1):
         parent = None if n <= 100 else rng.randint(61, 100)
@@ -127,6 +133,7 @@ def _level(rng: random.Random, product_id: int, location_id: int) -> StockLevel:
         safety_stock=rng.choice((0, 0, 2)),
         backorders=rng.choice((None, None, "no", "yes")),
         disabled=rng.random() < 0.2,
+        low_stock_threshold=(None, None, None, None, 3, 0)[(product_id * 3 + location_id) % 6],
         updated_at=EPOCH,
     )
 
@@ -141,9 +148,15 @@ class World:
     def parent(self, product: Product) -> Product | None:
         return self.products[product.parent_id] if product.parent_id else None
 
-    def threshold(self, product: Product) -> int:
+    def threshold(self, product: Product, level: StockLevel | None = None) -> Effective:
         parent = self.parent(product)
-        return threshold_of(product.low_stock_threshold, parent.low_stock_threshold if parent else None)
+        place = None if level is None else self.locations[level.location_id - 1].low_stock_threshold
+        return effective(
+            level=None if level is None else level.low_stock_threshold,
+            product=product.low_stock_threshold,
+            parent=parent.low_stock_threshold if parent else None,
+            location=place,
+        )
 
     def is_tracked(self, product: Product) -> bool:
         parent = self.parent(product)
@@ -164,7 +177,8 @@ class World:
     def level(self, level: StockLevel) -> Status:
         if not self.is_offered(level):
             return OUT
-        return availability_of([self.offer(level)], self.threshold(self.products[level.product_id])).status
+        threshold = self.threshold(self.products[level.product_id], level).value
+        return availability_of([self.offer(level)], threshold).status
 
     def product(self, product: Product) -> Availability:
         variations = [p for p in self.products.values() if p.parent_id == product.id and p.status != "trash"]
@@ -176,7 +190,7 @@ class World:
         ]
         carriers = variations if product.type == "variable" else [product]
         said = {self.said(item) for item in carriers if not self.is_tracked(item)}
-        return availability_of(offers, self.threshold(product), said=said)
+        return availability_of(offers, self.threshold(product).value, said=said)
 
 
 @pytest.fixture
@@ -233,8 +247,26 @@ async def test_sql_finds_the_same_levels_low_and_as_much_too_low(database: Datab
     for one in world.levels:
         item = world.products[one.product_id]
         units = available_of(one.on_hand, one.reserved, one.safety_stock)
-        low = world.threshold(item)
-        if units is not None and units <= low and world.is_offered(one) and world.is_tracked(item):
+        low = world.threshold(item, one).value
+        is_kept = world.is_tracked(item) and item.status != "trash"
+        if units is not None and units <= low and world.is_offered(one) and is_kept:
             expected.add((one.product_id, one.location_id, units, low - units))
     assert set(map(tuple, rows)) == expected
     assert len(expected) > 50
+
+
+async def test_sql_says_of_each_level_and_product_which_threshold_applies(database: Database, world: World) -> None:
+    level, product = table_of(StockLevel).c, table_of(Product).c
+    said = (thresholds.of_level(level), thresholds.source_of_level(level))
+    rows = await _all(database, select(level.product_id, level.location_id, *said))
+    expected = {
+        (one.product_id, one.location_id, *world.threshold(world.products[one.product_id], one)) for one in world.levels
+    }
+    assert set(map(tuple, rows)) == expected
+    assert {row[-1] for row in rows} == set(Source)
+    rows = await _all(
+        database, select(product.id, thresholds.of_product(product), thresholds.source_of_product(product))
+    )
+    assert set(map(tuple, rows)) == {(id_, *world.threshold(of)) for id_, of in world.products.items()}
+    highest = await _all(database, select(thresholds.highest()))
+    assert [tuple(row) for row in highest] == [(9,)]

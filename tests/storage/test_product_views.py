@@ -13,12 +13,12 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage import product_search, product_views
-from storage.availability import threshold_of
 from storage.database import Database
 from storage.product_document import ProductColumns
 from storage.product_queries import Kept, KeptIds, Order, OrderBy, ProductQuery, Range, Rows, after
 from storage.product_views import ProductView
 from storage.tables import Product, StockLevel
+from storage.thresholds import effective
 from storage.upsert import insert_rows
 from tests.builders import EPOCH, a_location, a_product
 from tests.statements import statements
@@ -223,7 +223,7 @@ def _moment(seconds: int) -> datetime:
 
 def _low(view: ProductView) -> bool:
     own, parents = view.low_stock_threshold, view.parent.low_stock_threshold if view.parent else None
-    return view.carrier == "own" and view.on_hand <= threshold_of(own, parents)
+    return view.carrier == "own" and view.on_hand <= effective(product=own, parent=parents).value
 
 
 def _counted(view: ProductView, views: dict[int, ProductView], least: int, most: int) -> bool:

@@ -56,6 +56,7 @@ RENDERED: Final[Mapping[ErrorCode, Rendered]] = {
     ErrorCode.INVALID_QUANTITY: Rendered("invalid_value", 422),
     ErrorCode.INSUFFICIENT_STOCK: Rendered("invalid_value", 422),
     ErrorCode.STALE_QUANTITY: Rendered("stale_version", 412),
+    ErrorCode.FIELD_OWNED: Rendered("field_owned", 403),
     ErrorCode.INVALID_IDEMPOTENCY_KEY: Rendered("invalid_header", 400),
     ErrorCode.IDEMPOTENCY_KEY_REUSED: Rendered("idempotency_key_reused", 422),
     **dict.fromkeys(_NOT_ASKED_HERE, Rendered("invalid_request", 422)),

@@ -75,6 +75,7 @@ RENDERED: Final[Mapping[ErrorCode, Rendered]] = {
         "invalid_backorders", 422, "Invalid backorders value. Use no, notify or yes."
     ),
     ErrorCode.INVALID_DISABLED: Rendered("invalid_disabled", 422, "Invalid disabled value."),
+    ErrorCode.FIELD_OWNED: Rendered("field_owned", 403),
     ErrorCode.GROUP_REJECTED: Rendered(
         "bulk_sync_failed", 500, "Bulk sync failed due to too many errors. All changes have been rolled back."
     ),

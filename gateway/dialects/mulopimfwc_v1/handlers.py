@@ -114,7 +114,10 @@ async def _apply(request: RestRequest, group: ChangeGroup, extra: ExtraHeaders) 
 
 
 def _headers(applied: Applied, extra: ExtraHeaders, version: int | None = None) -> dict[str, str]:
-    return changed_headers(group_id=applied.group_id, replayed=applied.replayed, dry_run=extra.dry_run, etag=version)
+    ignored = {field for outcome in applied.outcomes for field in outcome.ignored}
+    return changed_headers(
+        group_id=applied.group_id, replayed=applied.replayed, dry_run=extra.dry_run, etag=version, ignored=ignored
+    )
 
 
 def _sees_exactly(request: RestRequest) -> bool:

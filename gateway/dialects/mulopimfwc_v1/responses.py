@@ -21,11 +21,12 @@ Price = Annotated[str, Field(pattern=r"^([0-9]+\.[0-9]{2,4})?$", description='`"
 
 
 class UpdatedData(TypedDict):
-    """What was updated."""
+    """What was updated; `ignored` when something was not, because a rule says that another API key owns it."""
 
     product_id: int | None
     location_id: int | None
     sku: str
+    ignored: NotRequired[list[str]]
 
 
 class Updated(TypedDict):
@@ -37,11 +38,13 @@ class Updated(TypedDict):
 
 
 class BulkResults(TypedDict):
-    """What became of the items; `errors` has one sentence for each that failed: `Item 3: Product not found.`"""
+    """What became of the items; `errors` has one sentence for each that failed: `Item 3: Product not found.`, and
+    `ignored`, when there is any, one for each of which something was not written: `Item 4: stock, prices.`"""
 
     success: Count
     failed: Count
     errors: list[str]
+    ignored: NotRequired[list[str]]
 
 
 class BulkSynced(TypedDict):
@@ -138,6 +141,8 @@ def updated(outcome: Outcome, message: str) -> Updated:
         "location_id": outcome.location_id,
         "sku": outcome.sku or "",
     }
+    if outcome.ignored:
+        data["ignored"] = list(outcome.ignored)
     return {"success": True, "message": message, "data": data}
 
 
@@ -151,7 +156,10 @@ def bulk_sync(outcomes: Sequence[Outcome]) -> BulkSynced:
 def bulk_results(outcomes: Sequence[Outcome]) -> BulkResults:
     """Items are counted from 1 in the sentences."""
     errors = [f"Item {o.index + 1}: {sentence(o.error)}" for o in outcomes if o.error is not None]
-    return {"success": len(outcomes) - len(errors), "failed": len(errors), "errors": errors}
+    results: BulkResults = {"success": len(outcomes) - len(errors), "failed": len(errors), "errors": errors}
+    if ignored := [f"Item {o.index + 1}: {', '.join(o.ignored)}." for o in outcomes if o.ignored]:
+        results["ignored"] = ignored
+    return results
 
 
 def locations(found: Iterable[ListedLocation]) -> Locations:

@@ -58,6 +58,7 @@ RENDERED: Final[Mapping[ErrorCode, Rendered]] = {
     ErrorCode.SALE_PRICE_TOO_HIGH: Rendered("invalid_price", 422),
     ErrorCode.INVALID_VALUE: Rendered("invalid_value", 422),
     ErrorCode.STALE_QUANTITY: Rendered("stale_version", 412, "If-Match does not name the product's current version."),
+    ErrorCode.FIELD_OWNED: Rendered("field_owned", 403),
     ErrorCode.INVALID_IDEMPOTENCY_KEY: Rendered("invalid_header", 400),
     ErrorCode.IDEMPOTENCY_KEY_REUSED: Rendered("idempotency_key_reused", 422),
     **dict.fromkeys(_NOT_ASKED_HERE, Rendered("invalid_request", 422)),

@@ -63,7 +63,11 @@ async def _change(request: Request) -> Response:
     run = _database(request).rehearse if extra.dry_run else _database(request).transact
     edits, seen = await run(change.apply)
     headers = changed_headers(
-        group_id=edits.group_id, replayed=edits.replayed, dry_run=extra.dry_run, etag=seen.version
+        group_id=edits.group_id,
+        replayed=edits.replayed,
+        dry_run=extra.dry_run,
+        etag=seen.version,
+        ignored={field for outcome in edits.outcomes for field in outcome.ignored},
     )
     return _answer(request, seen.view, headers)
 

@@ -35,6 +35,7 @@ _PRODUCTS: Final = [
     Resource(
         "/products/{id}", {"GET": reads.PRODUCT, **editable(writing.UPDATE_PRODUCT), "DELETE": writing.DELETE_PRODUCT}
     ),
+    Resource("/products/{id}/duplicate", {"POST": writing.DUPLICATE}),
     Resource("/products/{product_id}/variations", {"GET": reads.VARIATIONS, "POST": writing.CREATE_VARIATION}),
     Resource("/products/{product_id}/variations/generate", {"POST": writing.GENERATE}),
     Resource("/products/{product_id}/variations/batch", editable(writing.BATCH)),

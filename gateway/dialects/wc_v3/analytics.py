@@ -11,8 +11,7 @@ from gateway.dialects.wc_v3.product_list import ORDERS
 from gateway.dialects.wc_v3.responses import KEPT, Site
 from gateway.dialects.wc_v3.shapes import Link, LowStock, StockRow, StockTotals
 from gateway.dialects.wordpress import COLLECTION, Answer, Endpoint, Parameter, Resource, RestRequest, paged, window
-from storage import product_search, product_views
-from storage.availability import threshold_of
+from storage import product_search, product_views, thresholds
 from storage.product_queries import Order, OrderBy, ProductQuery, Rows
 from storage.product_views import ProductView
 
@@ -67,6 +66,7 @@ def _stock_row(view: ProductView, site: Site) -> StockRow:
     if view.parent_id is not None:
         links["parent"] = [{"href": f"{site.products}/{view.parent_id}"}]
     parent = view.parent
+    parents = parent.low_stock_threshold if parent else None
     return {
         "id": view.id,
         "parent_id": view.parent_id or 0,
@@ -75,7 +75,7 @@ def _stock_row(view: ProductView, site: Site) -> StockRow:
         "stock_status": view.stock_status,  # type: ignore[typeddict-item] # text in the database
         "stock_quantity": view.on_hand if view.tracked else None,
         "manage_stock": view.tracked,
-        "low_stock_amount": threshold_of(view.low_stock_threshold, parent.low_stock_threshold if parent else None),
+        "low_stock_amount": thresholds.effective(product=view.low_stock_threshold, parent=parents).value,
         "_links": links,
     }
 

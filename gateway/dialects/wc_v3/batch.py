@@ -82,7 +82,7 @@ def _entry(kind: str, sent: Any, reader: Reader) -> _Entry:
 
 async def _save_all(session: AsyncSession, entries: Sequence[_Entry], caller: Caller) -> Saving:
     """All that could be read. A product that is named again is saved again, after it was looked at in between."""
-    group_id, replayed = None, False
+    group_id, replayed, ignored = None, False, frozenset[str]()
     for place, round_ in enumerate(_rounds([entry for entry in entries if entry.item is not None])):
         of_round = caller
         if place and caller.idempotency_key is not None:
@@ -92,7 +92,8 @@ async def _save_all(session: AsyncSession, entries: Sequence[_Entry], caller: Ca
         for entry, saved in zip(round_, saving.saved, strict=True):
             entry.saved = saved
         group_id, replayed = saving.group_id or group_id, replayed or saving.replayed
-    return Saving([], group_id, replayed)
+        ignored |= saving.ignored
+    return Saving([], group_id, replayed, ignored)
 
 
 def _rounds(entries: Sequence[_Entry]) -> Iterator[list[_Entry]]:

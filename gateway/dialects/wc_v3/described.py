@@ -195,6 +195,7 @@ _TOLD: Final[Mapping[str, Told]] = {
     "POST /products": _changes("Create a product", Product, status=201),
     f"GET {_PRODUCT}": Told("Read a product or a variation", Product, headers=["ETag"], errors=_MISSING),
     **{f"{verb} {_PRODUCT}": _changes("Update a product or a variation", Product) for verb in _UPDATES},
+    "POST /products/{id}/duplicate": _changes("Copy a product with its variations, as a draft", Product),
     f"DELETE {_PRODUCT}": _deletes("Put a product into the trash, or delete it for good", Product),
     **{f"{verb} /products/batch": _batch("products", ProductBatch) for verb in _UPDATES},
     "GET /products/{product_id}/variations": Told(

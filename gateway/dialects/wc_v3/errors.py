@@ -83,6 +83,7 @@ RENDERED: Final[Mapping[ErrorCode, Rendered]] = {
     ErrorCode.NOT_UNIQUE: Rendered("product_invalid_sku", 400, "Invalid or duplicated SKU."),
     ErrorCode.WEBHOOK_NOT_FOUND: Rendered("woocommerce_rest_shop_webhook_invalid_id", 400, "ID is invalid."),
     ErrorCode.INVALID_WEBHOOK_URL: Rendered("woocommerce_rest_shop_webhook_invalid_delivery_url", 400),
+    ErrorCode.FIELD_OWNED: Rendered("field_owned", 403),
     ErrorCode.INVALID_IDEMPOTENCY_KEY: Rendered("invalid_idempotency_key", 400),
     ErrorCode.IDEMPOTENCY_KEY_REUSED: Rendered("idempotency_key_reused", 422),
     **dict.fromkeys(_NOT_ASKED_HERE, Rendered("invalid_request", 400)),

@@ -31,7 +31,7 @@ async def explained(
     `with_stock`: the caller may be told what other locations have.
     """
     skus = {item.fields["sku"].strip() for item, outcome in refused if _is_about_sku(item, outcome)}
-    free = await _free_skus(session, skus) if skus else {}
+    free = await free_skus(session, skus) if skus else {}
     short = [outcome.product_id for item, outcome in refused if _is_about_total(item, outcome)] if with_stock else []
     places = await _where_it_is(session, [id_ for id_ in short if id_ is not None]) if short else {}
     answers: list[RestError] = []
@@ -58,7 +58,7 @@ def _is_about_total(item: Item, outcome: EditOutcome) -> bool:
     return is_short and isinstance(item, ProductBody) and not item.fields.get("locations")
 
 
-async def _free_skus(session: AsyncSession, skus: set[str]) -> Mapping[str, str]:
+async def free_skus(session: AsyncSession, skus: set[str]) -> Mapping[str, str]:
     """Each SKU with the first number behind it that makes it one nobody has; '' if all are taken."""
     proposals = {sku: [ItemKey("sku", f"{sku}-{number}") for number in range(1, _PROPOSALS_MAX)] for sku in skus}
     found = await keys.resolve_items(session, {key for each in proposals.values() for key in each})

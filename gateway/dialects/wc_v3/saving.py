@@ -30,11 +30,13 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class Saving:
-    """What became of all of them. `group_id` is the change group of their stock."""
+    """What became of all of them. `group_id` is the change group of their stock, `ignored` are the fields that were not
+    written because they have another owner."""
 
     saved: list[Saved]
     group_id: int | None = None
     replayed: bool = False
+    ignored: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ async def save(
         else Saved(item.id, error=next(told))
         for item, outcome in both
     ]
-    return Saving(saved, edits.group_id, edits.replayed)
+    ignored = frozenset(field for outcome in edits.outcomes for field in outcome.ignored)
+    return Saving(saved, edits.group_id, edits.replayed, ignored)
 
 
 def _edit(item: Item, caller: Caller) -> ProductEdit:

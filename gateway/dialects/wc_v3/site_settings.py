@@ -10,8 +10,7 @@ from gateway.currencies import CURRENCIES
 from gateway.dialects.wc_v3.credentials import may_manage
 from gateway.dialects.wc_v3.site import api, linked, listed
 from gateway.dialects.wordpress import Answer, Endpoint, Resource, RestError, RestRequest
-from storage import locations
-from storage.availability import LOW_STOCK_THRESHOLD
+from storage import locations, thresholds
 
 THOUSANDS, DECIMAL, DECIMALS, POSITION = ",", ".", 2, "left"
 """How a client may write our prices for people."""
@@ -77,7 +76,7 @@ _PRODUCTS: Final = (
     _Option(
         id="woocommerce_notify_low_stock_amount", label="Low stock threshold",
         tip="At how many units stock is low, unless the product says otherwise.",
-        type="number", default="2", value=str(LOW_STOCK_THRESHOLD),
+        type="number", default="2", value=str(thresholds.DEFAULT),
     ),
     _Option(
         id="woocommerce_notify_no_stock_amount", label="Out of stock threshold",

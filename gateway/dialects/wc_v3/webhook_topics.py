@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 _LENGTH_MAX: Final = 200
-_ACTION: Final = re.compile(r"action\.(woocommerce|wc)_\w+")
+_ACTION: Final = re.compile(r"action\.(woocommerce|wc)_\w+", re.ASCII)
 _HOOKS: Final[Mapping[str, Sequence[str]]] = {
     "coupon.created": ("woocommerce_process_shop_coupon_meta", "woocommerce_new_coupon"),
     "coupon.updated": ("woocommerce_process_shop_coupon_meta", "woocommerce_update_coupon"),

@@ -20,6 +20,7 @@ from gateway.dialects.wc_v3 import webhook_topics as topics
 from gateway.dialects.wc_v3.draft import NAME
 from gateway.dialects.wc_v3.responses import Site, webhook
 from gateway.dialects.wc_v3.webhook_bodies import WebhookBody
+from gateway.dialects.wc_v3.webhook_pings import Pings
 from gateway.dialects.wordpress import Answer, RestError, RestRequest
 from gateway.server_secret import ServerSecret, ServerSecretError
 from gateway.webhooks.sealing import seal
@@ -36,11 +37,12 @@ Operation = Callable[Concatenate[AsyncSession, ...], Awaitable[dict[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request that writes webhooks: what its headers want, and how it is answered."""
+    """A request that writes webhooks, and those that it wrote, to be pinged when that is committed."""
 
     request: RestRequest
     extra: ExtraHeaders
     site: Site
+    saved: list[Endpoint]
 
     @classmethod
     def of(cls, request: RestRequest) -> Self:
@@ -48,16 +50,20 @@ class Call:
         extra = ExtraHeaders.of(request.http.headers)
         if extra.if_match is not None:
             raise RestError(400, "invalid_header", "If-Match is for products: webhooks have no versions.")
-        return cls(request, extra, Site.of(request, edit=True))
+        return cls(request, extra, Site.of(request, edit=True), [])
 
     async def run(self, operation: Operation, *args: Any) -> tuple[dict[str, Any], dict[str, str]]:
         """An operation in a transaction, once for an idempotency key; what it answers, and headers."""
         database, dry_run = self.request.database, self.extra.dry_run
         run = database.rehearse if dry_run else database.transact
+        self.saved.clear()
         answer, replayed = await run(self._once, operation, *args)
+        if not dry_run and not replayed:
+            self._committed()
         return answer, changed_headers(replayed=replayed, dry_run=dry_run)
 
     async def _once(self, session: AsyncSession, operation: Operation, *args: Any) -> tuple[dict[str, Any], bool]:
+        self.saved.clear()  # of a run that has to be repeated
         key = self.extra.idempotency_key
         if key is None:
             return await operation(session, self, *args), False
@@ -70,6 +76,11 @@ class Call:
         answer = await operation(session, self, *args)
         await idempotency.keep(session, origin, key, orjson.dumps(answer).decode())
         return answer, False
+
+    def _committed(self) -> None:
+        """Ping those that were saved, where that is still to be done."""
+        pings: Pings = self.request.http.app.state.webhook_pings
+        pings.send(self.saved)
 
     def sealed(self, secret: str) -> str:
         """A secret as it is stored. Raises RestError."""
@@ -84,7 +95,7 @@ class Call:
 
 
 async def create(request: RestRequest) -> Answer:
-    """POST /webhooks: whatever status is sent, it is active."""
+    """POST /webhooks: whatever status is sent, it is active; its address is pinged."""
     call = Call.of(request)
     body = bodies.single(request.args)
     await bodies.check(body, request.settings, is_new=True)
@@ -126,6 +137,7 @@ async def make(session: AsyncSession, call: Call, body: WebhookBody) -> dict[str
         extra={NAME: {"topic": body.topic, "home": call.site.home}},
     )
     endpoint = await webhook_endpoints.create(session, new)
+    call.saved.append(endpoint)
     return call.shown(endpoint)
 
 
@@ -144,6 +156,7 @@ async def change(session: AsyncSession, call: Call, id_: int, body: WebhookBody)
     endpoint = await webhook_endpoints.change(session, id_, edit) if edit.given() else before
     if body.status not in {None, before.status}:
         endpoint = await _with_status(session, id_, body.status)
+    call.saved.append(endpoint)
     return call.shown(endpoint)
 
 

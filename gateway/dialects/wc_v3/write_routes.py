@@ -8,6 +8,7 @@ from typing import Final
 
 from gateway.dialects.wc_v3.batch import KINDS, batch
 from gateway.dialects.wc_v3.credentials import may_batch, may_create, may_delete, may_edit
+from gateway.dialects.wc_v3.duplication import duplicate
 from gateway.dialects.wc_v3.errors import failure
 from gateway.dialects.wc_v3.generation import generate
 from gateway.dialects.wc_v3.product_fields import PRODUCT_FIELDS, VARIATION_FIELDS
@@ -44,6 +45,7 @@ async def _no_product_to_update(request: RestRequest) -> RestError | None:
 CREATE_PRODUCT: Final = Endpoint(create, may_create, {"id": _ID, **PRODUCT_FIELDS})
 UPDATE_PRODUCT: Final = Endpoint(update, may_edit, _without_defaults(PRODUCT_FIELDS), _no_product_to_update)
 DELETE_PRODUCT: Final = Endpoint(delete, may_delete, {"force": _FORCE}, product_is_absent)
+DUPLICATE: Final = Endpoint(duplicate, may_create, absent=product_is_absent)
 CREATE_VARIATION: Final = Endpoint(create, may_create, {"id": _ID, **VARIATION_FIELDS})
 UPDATE_VARIATION: Final = Endpoint(update, may_edit, _without_defaults(VARIATION_FIELDS), variation_is_absent)
 DELETE_VARIATION: Final = Endpoint(delete, may_delete, {"force": _FORCE}, variation_is_absent)

@@ -69,6 +69,7 @@ class Call:
             replayed=saving.replayed,
             dry_run=self.extra.dry_run,
             etag=None if view is None else view.version,
+            ignored=saving.ignored,
         )
 
 

@@ -75,6 +75,7 @@ def _webhooks() -> None:
         sa.Column("location_id", _ID, nullable=True),
         sa.Column("status", _KEY, nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("first_at", Timestamp(), nullable=True),
         sa.Column("next_at", Timestamp(), nullable=True),
         sa.Column("response_status", sa.Integer(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
@@ -90,7 +91,9 @@ def _webhooks() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_delivery")),
     )
-    op.create_index("ix_webhook_delivery_endpoint_id_id", "webhook_delivery", ["endpoint_id", "id"])
+    op.create_index(
+        "uq_webhook_delivery_endpoint_id_sequence", "webhook_delivery", ["endpoint_id", "sequence"], unique=True
+    )
     op.create_index("ix_webhook_delivery_updated_at", "webhook_delivery", ["updated_at"])
     op.create_index(
         "ix_webhook_delivery_waiting",
@@ -130,8 +133,21 @@ def _alerts() -> None:
         sa.Column("out", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("product_id", "location_id", name=op.f("pk_stock_watch")),
     )
+    if op.get_context().dialect.name == "sqlite":  # alerts are numbered by the ledger's counter, too
+        op.execute(
+            "CREATE TRIGGER stock_alert_numbered AFTER INSERT ON stock_alert BEGIN"
+            " UPDATE sqlite_sequence SET seq = max(seq, new.sequence) WHERE name = 'ledger_entry'; END"
+        )
     op.add_column("location", sa.Column("low_stock_threshold", sa.Integer(), nullable=True))
     op.add_column("stock_level", sa.Column("low_stock_threshold", sa.Integer(), nullable=True))
+    given = sa.text("low_stock_threshold IS NOT NULL")
+    op.create_index(
+        "ix_stock_level_low_stock_threshold",
+        "stock_level",
+        ["low_stock_threshold"],
+        sqlite_where=given,
+        postgresql_where=given,
+    )
 
 
 def _ownership() -> None:
@@ -141,7 +157,6 @@ def _ownership() -> None:
         sa.Column("id", _ID, autoincrement=True, nullable=False),
         sa.Column("field", _KEY, nullable=False),
         sa.Column("location_id", _ID, nullable=True),
-        sa.Column("api_key_ids", _DOCUMENT, nullable=False),
         sa.Column("mode", _KEY, nullable=False),
         sa.Column("created_at", Timestamp(), nullable=False),
         sa.Column("updated_at", Timestamp(), nullable=False),
@@ -158,6 +173,19 @@ def _ownership() -> None:
         postgresql_where=everywhere,
     )
     op.create_index("uq_source_rule_field_location_id", "source_rule", ["field", "location_id"], unique=True)
+    op.create_table(
+        "source_rule_owner",
+        sa.Column("source_rule_id", _ID, nullable=False),
+        sa.Column("api_key_id", _ID, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["source_rule_id"],
+            ["source_rule.id"],
+            name=op.f("fk_source_rule_owner_source_rule_id_source_rule"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(["api_key_id"], ["api_key.id"], name=op.f("fk_source_rule_owner_api_key_id_api_key")),
+        sa.PrimaryKeyConstraint("source_rule_id", "api_key_id", name=op.f("pk_source_rule_owner")),
+    )
 
 
 def _imports() -> None:
@@ -177,7 +205,9 @@ def _imports() -> None:
         sa.Column("unchanged", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("failed", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("changed", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("refused", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("chunks", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("previewed_chunks", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("applied_chunks", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("sample", _DOCUMENT, nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
@@ -189,11 +219,13 @@ def _imports() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_import_job")),
     )
     op.create_index(op.f("ix_import_job_fingerprint"), "import_job", ["fingerprint"])
+    op.create_index(op.f("ix_import_job_state"), "import_job", ["state"])
     op.create_table(
         "import_chunk",
         sa.Column("job_id", _ID, nullable=False),
         sa.Column("number", _ID, autoincrement=False, nullable=False),
         sa.Column("rows", sa.Text(), nullable=False),
+        sa.Column("unreadable", _DOCUMENT, nullable=True),
         sa.Column("failures", _DOCUMENT, nullable=True),
         sa.ForeignKeyConstraint(
             ["job_id"], ["import_job.id"], name=op.f("fk_import_chunk_job_id_import_job"), ondelete="CASCADE"
@@ -222,12 +254,14 @@ def downgrade() -> None:
     op.drop_table("key_use")
     op.drop_table("import_chunk")
     op.drop_table("import_job")
+    op.drop_table("source_rule_owner")
     op.drop_table("source_rule")
     op.drop_table("stock_watch")
     op.drop_table("stock_alert")
     op.drop_table("feed_reader")
     op.drop_table("webhook_delivery")
     op.drop_table("webhook_endpoint")
+    op.drop_index("ix_stock_level_low_stock_threshold", "stock_level")
     op.drop_column("stock_level", "low_stock_threshold")
     op.drop_column("location", "low_stock_threshold")
     op.add_column("catalog_change", sa.Column("deleted", sa.Boolean(), server_default=sa.false(), nullable=False))

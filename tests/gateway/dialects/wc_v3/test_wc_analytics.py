@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from storage.tables import Product, StockLevel
+from storage.tables import Location, Product, StockLevel
 from tests.gateway.dialects.wc_v3.conftest import API, MAIN, P1, V1, V2, P, S, Shop, U, V
 from tests.gateway.dialects.wc_v3.test_wc_reads import _ids, _set
 
@@ -55,6 +55,14 @@ async def test_check_107_a_report_lists_only_what_is_low_on_stock(shop: Shop) ->
         "3",
         "0",
     )
+
+    await _set(shop, StockLevel, (S, MAIN), on_hand=5)
+    assert _ids(await shop.get(f"{ANALYTICS}/products/low-in-stock")) == [V1, P]
+    await _set(shop, Location, MAIN, low_stock_threshold=5)  # said of a location: of what has no threshold itself
+    assert _ids(await shop.get(f"{ANALYTICS}/products/low-in-stock")) == [V1, S, P]
+    await _set(shop, StockLevel, (S, MAIN), low_stock_threshold=4)  # said of a level: before everything else
+    assert _ids(await shop.get(f"{ANALYTICS}/products/low-in-stock")) == [V1, P]
+    await _set(shop, StockLevel, (S, MAIN), on_hand=2, low_stock_threshold=None)
 
     await _set(shop, Product, S, status="draft")
     assert _ids(await shop.get(f"{ANALYTICS}/products/low-in-stock")) == [V1, P]

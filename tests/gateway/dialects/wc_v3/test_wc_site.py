@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from storage.availability import LOW_STOCK_THRESHOLD
+from storage import thresholds
 
 sqlite = pytest.mark.parametrize("template_url", ["sqlite"], indirect=True)
 API = "https://shop.example/wp-json/wc/v3"
@@ -30,7 +30,7 @@ async def test_check_104_the_system_status_is_told_in_part(shop: Any) -> None:
 @sqlite
 async def test_check_105_a_setting_is_told_as_text(shop: Any) -> None:
     low = await shop.get("/settings/products/woocommerce_notify_low_stock_amount")
-    assert (low["value"], low["type"], low["group_id"]) == (str(LOW_STOCK_THRESHOLD), "number", "products")
+    assert (low["value"], low["type"], low["group_id"]) == (str(thresholds.DEFAULT), "number", "products")
     assert low["value"] == "2"
     assert low["_links"]["self"][0]["href"] == f"{API}/settings/products/woocommerce_notify_low_stock_amount"
     assert [group["id"] for group in await shop.get("/settings")] == ["general", "products", "tax"]

@@ -92,7 +92,16 @@ async def test_check_97_what_is_missing_is_named(shop: Any) -> None:
 
 @sqlite
 async def test_check_98_topics_and_urls_have_to_be_possible(shop: Any) -> None:
-    for topic in ("product.exploded", "product", "shop.created", "action.", "action.save_post", "", "x" * 201):
+    for topic in (
+        "product.exploded",
+        "product",
+        "shop.created",
+        "action.",
+        "action.save_post",
+        "action.wc_ü",
+        "",
+        "x" * 201,
+    ):
         told = await refused(shop, "POST", "/webhooks", json={**ASKED, "topic": topic})
         assert told == (400, f"{CODE}invalid_topic", "Webhook topic is required and must be valid."), topic
     wrong = "Webhook delivery URL must be a valid URL starting with http:// or https://."
