@@ -23,6 +23,7 @@ from gateway.dialects.dialect import mounts
 from gateway.dialects.wc_v3.signatures import Signatures
 from gateway.dialects.wc_v3.webhook_pings import Pings
 from gateway.dialects.wordpress import Addressing
+from gateway.exports import routes as exports
 from gateway.graphql.admission import Admission
 from gateway.graphql.open_streams import OpenStreams
 from gateway.graphql.persisted import PersistedOperations
@@ -56,6 +57,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             *sdl.ROUTES,
             *serving.ROUTES,
             *changes.ROUTES,
+            *exports.ROUTES,
             *health.ROUTES,
             *metrics.routes(settings),
             *(mount for dialect in DIALECTS for mount in mounts(dialect)),

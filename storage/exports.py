@@ -6,7 +6,7 @@ come page by page, in the order of their keys, so that no more than a page is ev
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -53,7 +53,7 @@ class Exported:
     _session: AsyncSession
     _values: dict[str, Any]
 
-    async def rows(self) -> AsyncIterator[Sequence[Sequence[Any]]]:
+    async def rows(self) -> AsyncGenerator[Sequence[Sequence[Any]]]:
         """All rows, PAGE at a time."""
         query = _QUERIES[self.kind]
         statement = query.page(limited="locations" in self._values)

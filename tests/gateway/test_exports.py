@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+import re
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import text
+from starlette.applications import Starlette
 
 from gateway.catalog_import.files import Asked, read
 from gateway.csv_files import CsvFile
 from gateway.exports.formats import WRITINGS, Format
 from storage import catalog, exports, inventory
 from storage.catalog_document import load
-from storage.changes import AdjustQuantity
+from storage.changes import AdjustQuantity, SetQuantity
 from storage.database import Database
 from storage.exports import Kind
 from tests.builders import a_change, a_group
+from tests.conftest import Keys
 
 HOSTILE = ["=1+1", "'=x", "-3", "+7 cm", "@home", '"q", with\nlines\r\nand\ttabs', " blank ", "'", "Größe ½ 茶", "a\\"]
 SHOP: dict[str, Any] = {
@@ -121,3 +126,56 @@ async def test_an_export_belongs_to_one_sequence_whoever_writes_meanwhile(
     for location_ids, lines in (([1], 7), ([2], 0)):
         written = await exported(database, Kind.INVENTORY, Format.JSONL, among_locations=location_ids)
         assert written.count(b"\n") == lines
+
+
+async def test_an_export_over_http_names_the_sequence_after_which_the_feed_goes_on(
+    client: httpx.AsyncClient, catalogue: Database, issue_key: Keys
+) -> None:
+    async def count(units: int) -> None:
+        changes = [a_change(item=1, location=location, quantity=SetQuantity(units)) for location in (1, 2)]
+        await catalogue.transact(inventory.apply, a_group(*changes))
+
+    async def get(path: str, key: str, **asked: str) -> httpx.Response:
+        return await client.get(f"/api/{path}", params=asked, headers={"X-API-Key": key})
+
+    await count(5)
+    key = await issue_key("read")
+    response = await get("exports/inventory", key)
+    assert response.headers["content-type"] == "text/csv; charset=utf-8"
+    assert re.fullmatch(r"attachment; filename=inventory-[-0-9]+\.csv", response.headers["content-disposition"])
+    header, *rows = [record.cells for record in CsvFile(io.BytesIO(response.content))]
+    stock = header.index("stock")
+    assert [(row[0], row[3], row[stock]) for row in rows] == [("1", "1", "5"), ("1", "2", "5")]
+    after = response.headers["x-stockgate-sequence"]
+    assert (await get("changes", key, after=after)).json()["changes"] == []
+    await count(6)
+    assert [each["entry"]["after"] for each in (await get("changes", key, after=after)).json()["changes"]] == [6, 6]
+
+    lines = [json.loads(line) for line in (await get("exports/ledger", key, format="jsonl")).text.splitlines()]
+    assert [(line["location_slug"], line["delta"], line["dialect"]) for line in lines] == [
+        ("location-1", 5, "test"), ("location-2", 5, "test"), ("location-1", 1, "test"), ("location-2", 1, "test"),
+    ]  # fmt: skip
+    limited = await issue_key("read", location_ids=[2])
+    assert len((await get("exports/inventory", limited, format="jsonl")).text.splitlines()) == 1
+    assert len((await get("exports/locations", limited, format="jsonl")).text.splitlines()) == 1
+    assert len((await get("exports/products", limited, format="jsonl")).text.splitlines()) == 5
+    head = await client.head("/api/exports/products", headers={"X-API-Key": key})
+    assert (head.status_code, head.content, "x-stockgate-sequence" in head.headers) == (200, b"", True)
+
+
+async def test_an_export_that_cannot_be_is_refused_in_words(
+    client: httpx.AsyncClient, app: Starlette, issue_key: Keys
+) -> None:
+    async def refused(path: str, key: str = "", method: str = "GET", **asked: str) -> tuple[int, str]:
+        response = await client.request(method, f"/api/exports/{path}", params=asked, headers={"X-API-Key": key})
+        return response.status_code, response.json()["error"]["code"]
+
+    key, shop = await issue_key("read"), await issue_key("storefront")
+    assert await refused("inventory") == (401, "UNAUTHENTICATED")
+    assert await refused("inventory", shop) == (403, "FORBIDDEN")
+    assert await refused("orders", key) == (404, "NOT_FOUND")
+    assert await refused("inventory", key, format="xlsx") == (400, "BAD_USER_INPUT")
+    assert await refused("inventory", key, format="parquet") == (400, "BAD_USER_INPUT")
+    assert await refused("inventory", key, "POST") == (405, "METHOD_NOT_ALLOWED")
+    app.state.csv_exports = asyncio.Semaphore(0)
+    assert await refused("inventory", key) == (503, "OVERLOADED")
