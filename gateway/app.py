@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from gateway import changes, console, databases, docs, graphql, health, request_log, sdl, stopping
+from gateway import changes, console, databases, docs, graphql, health, log_lines, sdl, stopping
 from gateway import settings as settings_module
 from gateway.authentication import Authenticator
 from gateway.background import Background, chores
@@ -21,7 +21,9 @@ from gateway.cors import Cors
 from gateway.dialects import DIALECTS, WORDPRESS_PREFIXES
 from gateway.dialects.dialect import mounts
 from gateway.dialects.wc_v3.signatures import Signatures
+from gateway.dialects.wc_v3.webhook_format import WooCommerce
 from gateway.dialects.wc_v3.webhook_pings import Pings
+from gateway.dialects.wc_v3.webhook_writes import FORMAT as WOOCOMMERCE
 from gateway.dialects.wordpress import Addressing
 from gateway.exports import routes as exports
 from gateway.graphql.admission import Admission
@@ -38,16 +40,20 @@ from gateway.request_log import RequestLog
 from gateway.server import board
 from gateway.server_secret import ServerSecret
 from gateway.settings import Settings
+from gateway.webhooks.message import Format
+from gateway.webhooks.sending import Sending
+from gateway.webhooks.standard import Standard
 from storage import migrations, sqlite_library
 from storage.database import Database
 from storage.errors import StorageUnavailableError
 from storage.hub import Hub
+from storage.webhook_endpoints import STANDARD
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
     """The whole gateway as an ASGI application. Without settings it reads the environment."""
     settings = settings or settings_module.load()
-    request_log.configure(settings.log_level)
+    log_lines.configure(settings.log_level)
     database = databases.serving(settings)
     app = Starlette(
         routes=[
@@ -76,6 +82,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app.state.csv_exports = asyncio.Semaphore(settings.csv_exports_max)
     app.state.authenticator = Authenticator(database, cache_seconds=settings.key_cache_seconds)
     app.state.signatures = Signatures(database, app.state.authenticator, ServerSecret(settings))
+    app.state.webhooks = Sending(settings, database, _formats(settings))
     app.state.webhook_pings = Pings(settings, database)
     app.state.hub = Hub(database)
     app.state.open_streams = OpenStreams(
@@ -100,6 +107,15 @@ def create_app(settings: Settings | None = None) -> Starlette:
     return app
 
 
+def _formats(settings: Settings) -> dict[str, Format]:
+    """How endpoints are told of events, by the name of their format."""
+    server_secret = ServerSecret(settings)
+    return {
+        STANDARD: Standard(server_secret, settings.webhook_seconds_max),
+        WOOCOMMERCE: WooCommerce(settings, server_secret),
+    }
+
+
 def _behind_proxies(settings: Settings) -> list[Middleware]:
     """What believes proxies, where there are any: it parses the address of every client."""
     if not settings.trusted_proxies:
@@ -120,6 +136,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     attending = asyncio.create_task(database.attend())
     sampling = Sampling(app.state.meter, app)
     sampling.start()
+    app.state.webhooks.start()
     try:
         with stopping.first(app.state.open_streams.close):
             yield
@@ -128,6 +145,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         await app.state.hub.close()
         await background.close()
         await sampling.close()
+        await app.state.webhooks.close()
         await app.state.webhook_pings.close()
         attending.cancel()
         with contextlib.suppress(asyncio.CancelledError):

@@ -20,7 +20,7 @@ import structlog
 from gateway.authentication import Authenticator
 from gateway.dialects.wc_v3.signatures import REMEMBERED_S
 from gateway.settings import Settings
-from storage import idempotency, ledger_partitions, nonces, pruning
+from storage import idempotency, ledger_partitions, nonces, pruning, webhook_deliveries
 from storage.database import Database
 from storage.errors import StorageUnavailableError
 from storage.retention import BusyError, alone, in_batches
@@ -48,6 +48,7 @@ def chores(settings: Settings, database: Database, authenticator: Authenticator)
         Chore("forget nonces", 60, kept.forget_nonces),
         Chore("forget idempotency keys", 600, kept.forget_idempotency),
         Chore("prune the ledger", 3600, kept.prune),
+        Chore("forget deliveries of webhooks", 600, kept.forget_deliveries),
     ]
 
 
@@ -74,6 +75,12 @@ class Retention:
         before = datetime.now(UTC) - timedelta(hours=hours)
         if removed := await in_batches(self._database, idempotency.forget, before):
             log.info("forgot idempotency keys", removed=removed, hours=hours)
+
+    async def forget_deliveries(self) -> None:
+        """What became of webhooks longer ago than the settings say."""
+        before = datetime.now(UTC) - timedelta(days=self._settings.webhook_deliveries_days)
+        if removed := await in_batches(self._database, webhook_deliveries.forget, before):
+            log.info("forgot deliveries of webhooks", removed=removed)
 
     async def prune(self) -> None:
         """Entries of the ledger from before the months that the settings keep."""

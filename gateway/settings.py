@@ -210,6 +210,21 @@ class Settings(BaseSettings):
         le=1200,
         description="Months of the ledger that are kept before the present one; older entries are pruned. 0 is all.",
     )
+    webhooks_sent: bool = Field(
+        default=True, description="Whether this gateway sends webhooks; another one on the same database may do so."
+    )
+    webhook_seconds_max: float = Field(
+        15.0, ge=1, le=60, description="How long the receiver of a webhook may take to answer."
+    )
+    webhook_requests_max: int = Field(
+        16,
+        ge=1,
+        le=1000,
+        description="Requests at once to one endpoint of webhooks; of a level there is one at a time.",
+    )
+    webhook_deliveries_days: int = Field(
+        7, ge=1, le=3650, description="How long it is kept what became of webhooks, in days."
+    )
     webhook_targets_allowed: list[str] = Field(
         default_factory=list,
         description='Inner hosts and networks webhooks may go to, as JSON: ["erp.internal:8443", "10.1.0.0/16"].',

@@ -8,10 +8,13 @@ from schema.queries.history import HistoryQueries
 from schema.queries.locations import LocationQueries
 from schema.queries.nodes import NodeQueries
 from schema.queries.products import ProductQueries
+from schema.queries.source_rules import SourceRuleQueries
 from schema.queries.stock import StockQueries
 from schema.queries.viewer import ViewerQueries
 
 
 @strawberry.type(description="What can be asked. Every field is one SQL statement, whatever is selected below it.")
-class Query(ProductQueries, StockQueries, LocationQueries, HistoryQueries, NodeQueries, ViewerQueries):
+class Query(
+    ProductQueries, StockQueries, LocationQueries, HistoryQueries, NodeQueries, ViewerQueries, SourceRuleQueries
+):
     """The root of all reads."""

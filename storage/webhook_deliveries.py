@@ -101,6 +101,7 @@ class State(NamedTuple):
     """What tells whether there is anything to do for an endpoint, and who does it."""
 
     id: int
+    format: str
     position: int
     retry_at: datetime | None
     leased_by: str | None
@@ -113,6 +114,7 @@ _WAITING: Final = _delivery.c.status == DeliveryStatus.WAITING.value
 _STATES: Final = Prepared(
     select(
         _endpoint.c.id,
+        _endpoint.c.format,
         _endpoint.c.position,
         _endpoint.c.retry_at,
         _endpoint.c.leased_by,
@@ -156,10 +158,13 @@ async def renew(session: AsyncSession, worker: str, until: datetime) -> set[int]
     return set((await session.execute(kept.returning(_endpoint.c.id))).scalars())
 
 
-async def release(session: AsyncSession, ids: Iterable[int], worker: str) -> None:
-    """Let others have these endpoints, at once."""
-    freed = update(_endpoint).where(among(_endpoint.c.id, "ids"), _endpoint.c.leased_by == worker)
-    await session.execute(freed.values(leased_by=None, leased_until=None), {"ids": json_text(sorted(ids))})
+async def release(session: AsyncSession, worker: str, ids: Iterable[int] | None = None) -> None:
+    """Let others have these endpoints, at once; without `ids` all that are leased."""
+    freed = update(_endpoint).where(_endpoint.c.leased_by == worker).values(leased_by=None, leased_until=None)
+    if ids is None:
+        await session.execute(freed)
+    else:
+        await session.execute(freed.where(among(_endpoint.c.id, "ids")), {"ids": json_text(sorted(ids))})
 
 
 _COLUMNS: Final = tuple(column.name for column in fields(Delivery))

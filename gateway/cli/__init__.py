@@ -16,6 +16,7 @@ from gateway.cli import (
     ledger,
     migrate_data,
     operations,
+    rules,
     serving,
     woocommerce,
 )
@@ -37,6 +38,7 @@ listed = typer.Typer(
     help="GraphQL operations that may run where only listed ones may.", no_args_is_help=True, rich_markup_mode=None
 )
 entries = typer.Typer(help="The ledger: archive and prune what is old.", no_args_is_help=True, rich_markup_mode=None)
+ownership = typer.Typer(help="Who may write which field.", no_args_is_help=True, rich_markup_mode=None)
 imports = typer.Typer(help="Bring in your own data.", no_args_is_help=True, rich_markup_mode=None)
 exported = typer.Typer(help="Write what there is to files.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -69,6 +71,10 @@ app.add_typer(listed, name="operations")
 listed.command("add")(operations.add)
 listed.command("list")(operations.list_operations)
 listed.command("remove")(operations.remove)
+app.add_typer(ownership, name="rules")
+ownership.command("set")(rules.set_rule)
+ownership.command("list")(rules.list_rules)
+ownership.command("remove")(rules.remove_rule)
 webhook_secret.command("create")(keys.create_webhook_secret)
 
 

@@ -22,7 +22,7 @@ def explain(error: Exception) -> Sequence[str] | None:
     from gateway.server_secret import ServerSecretError
     from gateway.settings import UnknownSettingError
     from storage.catalog_document import CatalogError
-    from storage.errors import StorageUnavailableError
+    from storage.errors import InventoryError, StorageUnavailableError
 
     match error:
         case CommandError():
@@ -35,6 +35,8 @@ def explain(error: Exception) -> Sequence[str] | None:
             return [f"{_variable(str(error).split(chr(34))[1])}: not valid JSON."]
         case CatalogError():
             return [str(problem) for problem in error.problems]
+        case InventoryError():
+            return [error.message]
         case StorageUnavailableError() | UnknownSettingError() | ServerSecretError() | CannotServeError():
             return [str(error)]
     return None

@@ -18,7 +18,7 @@ from yarl import URL
 
 from gateway.webhooks import targets
 from gateway.webhooks.allowed import Allowed
-from gateway.webhooks.message import Answer, Message
+from gateway.webhooks.message import Answer, Message, UnsignedError
 from gateway.webhooks.targets import Lookup, Target
 from storage.errors import InventoryError
 
@@ -59,6 +59,8 @@ class Client:
             status, retry_after, excerpt = await self._posted(message)
         except InventoryError as refusal:
             return answered(None, refusal.message)
+        except UnsignedError as error:
+            return answered(None, str(error))
         except TimeoutError:
             return answered(None, f"The receiver did not answer within {message.timeout_s:g} seconds.")
         except aiohttp.ClientConnectorDNSError:

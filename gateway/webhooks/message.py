@@ -17,6 +17,10 @@ TIMEOUT_S: Final = 15.0
 Headers = Mapping[str, str]
 
 
+class UnsignedError(Exception):
+    """A message cannot be signed; why is in the text. It is not sent, and counts as one that failed."""
+
+
 def unsigned(_now: datetime) -> Headers:
     """No headers that depend on when it is sent."""
     return {}
@@ -31,7 +35,7 @@ class Message:
     body: bytes = field(repr=False)
     headers: Headers
     signed: Callable[[datetime], Headers] = field(default=unsigned, repr=False)
-    """More headers, made when it is sent: a signature that has the time in it."""
+    """More headers, made when it is sent: a signature that has the time in it. May raise UnsignedError."""
     timeout_s: float = TIMEOUT_S
 
 

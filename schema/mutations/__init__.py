@@ -8,8 +8,9 @@ from schema.mutations.access import AccessMutations
 from schema.mutations.inventory import InventoryMutations
 from schema.mutations.locations import LocationMutations
 from schema.mutations.products import ProductMutations
+from schema.mutations.source_rules import SourceRuleMutations
 
 
 @strawberry.type(description="What can be changed. A refusal is in `userErrors`, and then nothing was half-written.")
-class Mutation(AccessMutations, ProductMutations, LocationMutations, InventoryMutations):
+class Mutation(AccessMutations, ProductMutations, LocationMutations, InventoryMutations, SourceRuleMutations):
     """The root of all writes."""

@@ -64,7 +64,7 @@ class AccessMutations:
 
         async def rotate(session: Any) -> Any:
             overlap = timedelta(seconds=input.overlap_seconds)
-            return await key_writes.rotate(session, _number(input.id), info.context.credential, overlap=overlap)
+            return await key_writes.rotate(session, number_of(input.id), info.context.credential, overlap=overlap)
 
         made, errors = await _write(info.context, rotate)
         if made is None:
@@ -77,7 +77,7 @@ class AccessMutations:
         self, info: Info[Context, None], input: Annotated[ApiKeyRevokeInput, argument(description="Which key.")]
     ) -> ApiKeyRevokePayload:
         """The end of a key."""
-        asked = key_writes.revoke, _number(input.id), info.context.credential
+        asked = key_writes.revoke, number_of(input.id), info.context.credential
         key, errors = await _write(info.context, *asked)
         return ApiKeyRevokePayload(user_errors=errors, api_key=None if key is None else ApiKey.of(key))
 
@@ -99,7 +99,7 @@ class AccessMutations:
         input: Annotated[WebhookSecretRevokeInput, argument(description="Which secret.")],
     ) -> WebhookSecretRevokePayload:
         """The end of a secret."""
-        asked = key_writes.revoke_secret, _number(input.id), info.context.credential
+        asked = key_writes.revoke_secret, number_of(input.id), info.context.credential
         row, errors = await _write(info.context, *asked)
         told = None if row is None else WebhookSecret.of(row)
         return WebhookSecretRevokePayload(user_errors=errors, webhook_secret=told)
@@ -119,7 +119,8 @@ async def _write(
     return written, []
 
 
-def _number(text: str) -> int:
+def number_of(text: str) -> int:
+    """A databaseId that was given as an ID. Raises GraphQLError for what is none."""
     if not (text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= ID_MAX):
         raise bad_input(f"{text!r} is no databaseId: give its number.")
     return int(text)

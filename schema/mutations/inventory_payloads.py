@@ -9,9 +9,11 @@ import strawberry
 
 from schema.errors import UserError, gid
 from schema.sources import Rows, many, one
+from schema.types.choices import OwnedField
 from schema.types.stock_change_group import StockChangeGroup
 from schema.types.stock_level import StockLevel
 from storage import conditions as sql
+from storage.catalog import Row
 from storage.changes import Applied, Outcome
 from storage.json_rows import json_text
 
@@ -21,6 +23,11 @@ _AFTER: Final = "Units on hand after it; null when the line was refused, or when
 
 def _level_id(product_id: int | None, location_id: int | None) -> strawberry.ID | None:
     return None if product_id is None or location_id is None else gid("StockLevel", product_id, location_id)
+
+
+def ignored_of(outcome: Outcome | Row) -> list[OwnedField]:
+    """The fields that were not written."""
+    return [OwnedField(field) for field in outcome.ignored]
 
 
 @strawberry.type(description="What became of one line.")
@@ -36,6 +43,9 @@ class InventoryItemResult:
     before: int | None = strawberry.field(description=_BEFORE)
     after: int | None = strawberry.field(description=_AFTER)
     version: int | None = strawberry.field(description="The level's version after it.")
+    ignored: list[OwnedField] = strawberry.field(
+        description="What the line would have changed and did not, because a source rule says that others own it."
+    )
     error: UserError | None = strawberry.field(description="Why it was refused.")
 
     @classmethod
@@ -53,6 +63,7 @@ def _told(outcome: Outcome, error: UserError | None) -> dict[str, Any]:
         "before": outcome.before,
         "after": outcome.after,
         "version": outcome.version,
+        "ignored": ignored_of(outcome),
         "error": error,
     }
 
@@ -79,6 +90,9 @@ class InventoryTransferResult:
     target: InventoryTransferEnd | None = strawberry.field(
         name="to", description="Where they arrived; null when the line names no such level."
     )
+    ignored: list[OwnedField] = strawberry.field(
+        description="What the line would have changed and did not, because a source rule says that others own it."
+    )
     error: UserError | None = strawberry.field(description="Why it was refused.")
 
     @classmethod
@@ -94,6 +108,7 @@ class InventoryTransferResult:
             accepted=error is None,
             source=source if target else None,
             target=target,
+            ignored=ignored_of(outcome),
             error=error,
         )
 

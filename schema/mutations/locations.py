@@ -22,7 +22,9 @@ from schema.mutations.catalog_inputs import (
     LocationUpdateInput,
     columns_of,
 )
+from schema.mutations.inventory_payloads import ignored_of
 from schema.sources import Rows, many, one
+from schema.types.choices import OwnedField
 from schema.types.location import Location
 from schema.types.stock_change_group import StockChangeGroup
 from storage import location_writes
@@ -64,6 +66,10 @@ class LocationCreatePayload(LocationWritten):
 class LocationUpdatePayload(LocationWritten):
     """A row that was written."""
 
+    ignored: list[OwnedField] = strawberry.field(
+        description="What was not written, because a source rule says that others own it."
+    )
+
 
 @strawberry.type(description="What became of a location that was to be archived.")
 class LocationArchivePayload(LocationWritten):
@@ -95,6 +101,7 @@ class LocationMutations:
         columns = columns_of(input)
         del columns["dry_run"]
         written = await _write(info.context, input.dry_run, location_writes.create, columns)
+        del written["ignored"]  # what is new is refused where it has owners
         return LocationCreatePayload(**written, dry_run=input.dry_run)
 
     @mutation("Give a location other values.", scope=Scope.ADMIN)  # type: ignore[untyped-decorator]
@@ -161,8 +168,8 @@ async def _write(
             operation, *args, context.make_origin()
         )
     except CatalogError as error:
-        return {"location_id": None, "user_errors": _INPUT.refusals(error.problems)}
+        return {"location_id": None, "user_errors": _INPUT.refusals(error.problems), "ignored": []}
     except InventoryError as error:
-        return {"location_id": None, "user_errors": [of_error(error)]}
+        return {"location_id": None, "user_errors": [of_error(error)], "ignored": []}
     is_there = not dry_run or row.became != "created"  # rolled back: another location may have this id by now
-    return {"location_id": row.id if is_there else None, "user_errors": []}
+    return {"location_id": row.id if is_there else None, "user_errors": [], "ignored": ignored_of(row)}

@@ -16,7 +16,9 @@ from schema.errors import UserError, Wording, gid, of_error
 from schema.mutations import groups
 from schema.mutations.catalog_errors import Input
 from schema.mutations.catalog_inputs import ProductArchiveInput, ProductUpsertInput, VariationUpsertInput
+from schema.mutations.inventory_payloads import ignored_of
 from schema.sources import Rows, many
+from schema.types.choices import OwnedField
 from schema.types.product import Product
 from storage import product_writes
 from storage.access import Scope
@@ -47,6 +49,9 @@ class ProductResult:
     field: str = strawberry.field(description="Where in the input it stands: `products[0].variations[1]`.")
     product_id: strawberry.ID | None = strawberry.field(description="Its node id; null when nothing was written.")
     outcome: CatalogOutcome | None = strawberry.field(description="What was done; null when nothing was written.")
+    ignored: list[OwnedField] = strawberry.field(
+        description="What the line would have changed and did not, because a source rule says that others own it."
+    )
     error: UserError | None = strawberry.field(description="Why it was refused: the first reason.")
 
 
@@ -201,5 +206,6 @@ def _result(path: str, row: Row | None, kept: set[int], error: UserError | None)
         field=path,
         product_id=gid("Product", row.id) if row is not None and row.id in kept else None,
         outcome=None if row is None else CatalogOutcome(row.became),
+        ignored=[] if row is None else ignored_of(row),
         error=error,
     )

@@ -173,3 +173,28 @@ class ApiKeyVisibility(Enum):
     EXACT = enum_value("exact", description="As they are.")
     CAPPED = enum_value("capped", description="As they are up to the key's `cap`; above it, the cap.")
     BAND = enum_value("band", description="Not at all: only whether there is enough, little or nothing.")
+
+
+@strawberry.enum(description="What can have an owner: who may write it is said by a source rule.")
+class OwnedField(Enum):
+    """A storage.source_rules.OwnedField."""
+
+    STOCK = enum_value(
+        "stock",
+        description="Units on hand, reserved and kept back; of a product whether its stock is tracked, and what the "
+        "shop says where it is not.",
+    )
+    PRICES = enum_value("prices", description="Regular and sale prices, when a sale begins and ends, the tax rate.")
+    BACKORDERS = enum_value("backorders", description="Whether it may be sold below zero.")
+    DISABLED = enum_value("disabled", description="Whether an item is sold at a location.")
+    CATALOG = enum_value("catalog", description="Everything else of products and locations.")
+
+
+@strawberry.enum(description="What becomes of writes of a field by others than its owners.")
+class SourceRuleMode(Enum):
+    """A storage.source_rules.Mode."""
+
+    REJECT = enum_value("reject", description="The line is refused as a whole, with FIELD_OWNED.")
+    IGNORE = enum_value(
+        "ignore", description="The line is accepted, the field is not written and named in `ignored`; the rest is."
+    )

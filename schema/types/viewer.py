@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 from sqlalchemy import Text
+from strawberry import Info, argument
 
 from schema.connections import FIRST_MAX
 from schema.context import Context
+from schema.inputs import LocationKeyInput
 from schema.sources import Rows, elsewhere, many
-from schema.types.choices import ApiKeyScope, ApiKeyVisibility
+from schema.types.choices import ApiKeyScope, ApiKeyVisibility, OwnedField
+from schema.types.source_rule import SourceRule
+from storage import keys, ownership, rule_writes, source_rules
 from storage.access import Scope, Visibility
 from storage.json_rows import among, json_text
 
@@ -106,6 +110,27 @@ class Viewer:
             limits=ViewerLimits.of(context),
         )
 
+    @strawberry.field(description="The source rules by which it alone, or with others, may write a field.")  # type: ignore[untyped-decorator]
+    async def owns(self, info: Info[Context, None]) -> list[SourceRule]:
+        """Read when it is asked for."""
+        rules = await info.context.database.read(rule_writes.listed)
+        return [SourceRule.of(each) for each in rules if not each.rule.binds(info.context.credential.id)]
+
+    @strawberry.field(  # type: ignore[untyped-decorator]
+        description="Whether its writes of a field are done: it has a scope that writes, may write at the location, "
+        "and no source rule says that the field is others' to write."
+    )
+    async def may_write(
+        self,
+        info: Info[Context, None],
+        field: Annotated[OwnedField, argument(description="What is to be written.")],
+        location: Annotated[
+            LocationKeyInput | None, argument(description="Where; without it what belongs to no location is meant.")
+        ] = None,
+    ) -> bool:
+        """Read when it is asked for."""
+        return await may_write(info.context, source_rules.OwnedField(str(field.value)), location)
+
     def given(self) -> dict[str, Any] | None:
         """What the compiled field hangs on; None makes it null."""
         return None if self.location_ids is None else {"location_ids": self.location_ids}
@@ -115,6 +140,21 @@ class Viewer:
         """The locations that it is limited to, in their order; null for everywhere."""
         limited_to = among(location.id, row.location_ids.bind(json_text, type_=Text()))
         return Rows([limited_to], [location.position, location.id])
+
+
+async def may_write(context: Context, field: source_rules.OwnedField, location: LocationKeyInput | None) -> bool:
+    """Whether a caller's writes of a field would be done."""
+    if not context.may(Scope.WRITE):
+        return False
+    key, credential = None if location is None else location.to_key(), context.credential
+    if key is None:
+        rules = (await context.database.read(ownership.read)).everywhere
+    else:
+        place = (await context.database.read(keys.resolve_locations, {key})).get(key)
+        if place is None or (credential.locations is not None and place.id not in credential.locations):
+            return False
+        rules = place.rules
+    return source_rules.bound_by(rules, field, credential.id) is None
 
 
 _SCOPES = frozenset(scope for scope in Scope if scope.name in ApiKeyScope.__members__)

@@ -15,9 +15,11 @@ from sqlalchemy.engine import make_url
 
 from gateway.app import create_app
 from gateway.settings import Settings
-from storage import access
-from storage.access import Scope
+from storage import access, rule_writes
+from storage.access import Credential, Scope
 from storage.database import Database
+from storage.rule_writes import NewRule
+from storage.source_rules import Mode, OwnedField
 from tests.builders import a_location, a_product
 from tests.conftest import ENGINES, _admin, _copy
 from tests.contract.clients.client import Client
@@ -52,6 +54,19 @@ class Shop:
         held = [Scope(scope) for scope in scopes]
         issued = await self.database.transact(access.issue_api_key, "till 7", held, **options)
         return [maker(self.client, issued.token) for maker in MAKERS]
+
+    async def rule(self, mode: str, *owners: int, field: str = "stock") -> None:
+        """Let only these keys write a field; without owners let everybody."""
+        operator = Credential(0, "stockgate", frozenset({Scope.ADMIN}))
+        if owners:
+            asked = NewRule(OwnedField(field), owners, Mode(mode))
+            await self.database.transact(rule_writes.set_rule, asked, operator)
+        else:
+            await self.database.transact(rule_writes.remove_rule, OwnedField(field), operator)
+
+    async def owner(self) -> int:
+        """The number of an API key of its own, of the name ERP."""
+        return (await self.database.transact(access.issue_api_key, "ERP", [Scope.READ, Scope.WRITE])).id
 
     async def ask(self, query: str) -> Any:
         """What GraphQL answers somebody else."""

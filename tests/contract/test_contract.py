@@ -96,6 +96,31 @@ async def test_a_write_on_a_condition_is_refused_when_something_came_between(
     assert [entry["on_hand"] for entry in await items.entries()] == [12, 13, 14]
 
 
+async def test_what_another_key_owns_is_refused_or_ignored_and_never_written(
+    writer: Client, clients: list[Client], shop: Shop, items: Items
+) -> None:
+    assert (await writer.set_quantity(items.simple, HERE, 12)).accepted
+    before, owner = await items.entries(), await shop.owner()
+    try:
+        await shop.rule("reject", owner)
+        refused = await writer.set_quantity(items.simple, HERE, 10)
+        assert (refused.accepted, ErrorCode.FIELD_OWNED in refused.codes) == (False, True), refused
+        assert refused.status == (200 if writer.name == "graphql" else 403)
+        # an echo of what is there is in nobody's way
+        assert (await writer.set_quantity(items.simple, HERE, 12)).accepted
+
+        await shop.rule("ignore", owner)
+        ignored = await writer.set_quantity(items.simple, HERE, 10)
+        assert (ignored.accepted, ignored.group_id, ignored.unwritten) == (True, None, {"stock"}), ignored
+        assert await items.entries() == before
+        assert await quantities(clients, items.simple, HERE) == [12] * len(clients)
+    finally:
+        await shop.rule("")
+    written = await writer.set_quantity(items.simple, HERE, 10)
+    assert (written.accepted, written.unwritten) == (True, frozenset())
+    assert len(await items.entries()) == len(before) + 1
+
+
 async def test_a_dry_run_answers_and_writes_nothing(writer: Client, items: Items) -> None:
     tried = Extra(dry_run=True)
     answer = await writer.set_quantity(items.simple, HERE, 12, tried)

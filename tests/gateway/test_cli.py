@@ -219,6 +219,39 @@ def test_a_consumer_pair_that_could_not_work_is_refused(stockgate: Stockgate, tm
     assert not (tmp_path / "stockgate.secret").exists()
 
 
+async def test_a_rule_is_set_by_the_names_of_keys_listed_and_removed(everywhere: Everywhere) -> None:
+    nothing = "There are no rules: every API key that may write at all may write every field.\n"
+    assert (await everywhere("rules", "list")).out == nothing
+    await everywhere("import", "catalog", str(CATALOG))
+    for name in ("ERP", "Till"):
+        await everywhere("key", "create", "--name", name, "--scope", "write")
+    await everywhere("key", "rotate", "1")
+    place = ("--location", "kyiv-podil")
+    done = await everywhere("rules", "set", "stock", "--owner", "ERP", "--owner", "2", "--mode", "ignore", *place)
+    owners = "ERP (1), Till (2), ERP (3)"
+    assert done.out == f"stock at kyiv-podil is written by {owners} only; others' writes are accepted and not done.\n"
+    done = await everywhere("rules", "set", "prices", "--owner", "ERP", "--mode", "reject")
+    assert done.out == "prices everywhere is written by ERP (1), ERP (3) only; others' writes are refused.\n"
+    heading, *lines = (await everywhere("rules", "list")).out.splitlines()
+    assert heading.split("  ")[0] == "FIELD"
+    assert [re.split("  +", line)[:4] for line in lines] == [
+        ["stock", "kyiv-podil", owners, "ignored"], ["prices", "everywhere", "ERP (1), ERP (3)", "refused"]
+    ]  # fmt: skip
+    [rule, _] = json.loads((await everywhere("rules", "list", "--json")).out)
+    assert (rule["field"], rule["location"], rule["mode"]) == ("stock", "kyiv-podil", "ignore")
+    assert [owner["id"] for owner in rule["owners"]] == [1, 2, 3]
+
+    assert (await everywhere("rules", "remove", "prices")).out == "There is no rule for prices everywhere any more.\n"
+    for arguments, told in (
+        (("remove", "prices"), "There is no rule for prices everywhere. `stockgate rules list` shows all."),
+        (("set", "stock", "--owner", "POS", "--mode", "reject"), "--owner 'POS': no valid API key has this number or"),
+        (("set", "stock", "--owner", "1", "--mode", "reject", "--location", "moon"), "Location not found."),
+    ):
+        done = await everywhere("rules", *arguments)
+        assert done.code == 1
+        assert done.err.startswith(f"stockgate: {told}")
+
+
 def test_a_key_that_does_not_exist_cannot_be_revoked(stockgate: Stockgate) -> None:
     done = stockgate("key", "revoke", "7")
     assert (done.code, done.err) == (

@@ -38,7 +38,7 @@ class Answer:
     """What a write was answered.
 
     `codes` are the reasons that a refusal may have: several where the dialect has one word for them, none where the
-    caller may not write at all.
+    caller may not write at all. `unwritten` are the fields that it says were ignored.
     """
 
     status: int
@@ -48,6 +48,7 @@ class Answer:
     replayed: bool = False
     version: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    unwritten: frozenset[str] = frozenset()
 
 
 class Client(Protocol):

@@ -10,7 +10,7 @@ from storage.errors import ErrorCode
 from tests.contract.clients.client import NOTHING, Answer, Extra
 
 UPDATE = """mutation($input: InventoryUpdateInput!) { inventoryUpdate(input: $input) {
-    userErrors { code } replayed changeGroup { id } stockLevel { version } } }"""
+    userErrors { code } result { ignored } replayed changeGroup { id } stockLevel { version } } }"""
 QUANTITY = """query($sku: String!, $slug: String!) {
     product(sku: $sku) { stockLevels(locations: [{slug: $slug}]) { onHand } } }"""
 
@@ -54,6 +54,7 @@ class GraphqlClient:
         return Answer(
             status, not codes, frozenset(codes), group and int(group["id"].rpartition("/")[2]), done["replayed"],
             level and str(level["version"]), headers,
+            frozenset(field.lower() for field in done["result"]["ignored"]) if done["result"] else frozenset(),
         )  # fmt: skip
 
     async def _ask(self, query: str, variables: dict[str, Any], extra: Extra = NOTHING) -> httpx.Response:

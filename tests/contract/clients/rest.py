@@ -24,6 +24,7 @@ def answer_of(response: httpx.Response, word: Any, rendered: Mapping[ErrorCode, 
     """An answer by its status and the headers that all dialects have; `word` is the dialect's code of a refusal."""
     headers = response.headers
     group, tag = headers.get("x-stock-change-group"), headers.get("etag")
+    unwritten = headers.get("x-ignored-fields", "")
     return Answer(
         response.status_code,
         response.is_success,
@@ -32,6 +33,7 @@ def answer_of(response: httpx.Response, word: Any, rendered: Mapping[ErrorCode, 
         replayed=headers.get("idempotent-replayed") == "true",
         version=None if tag is None else tag.strip('"'),
         headers=headers,
+        unwritten=frozenset(unwritten.split(", ")) - {""},
     )
 
 
