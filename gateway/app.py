@@ -25,6 +25,7 @@ from gateway.dialects.wc_v3.webhook_format import WooCommerce
 from gateway.dialects.wc_v3.webhook_pings import Pings
 from gateway.dialects.wc_v3.webhook_writes import FORMAT as WOOCOMMERCE
 from gateway.dialects.wordpress import Addressing
+from gateway.exports import routes as exports
 from gateway.graphql.admission import Admission
 from gateway.graphql.open_streams import OpenStreams
 from gateway.graphql.persisted import PersistedOperations
@@ -66,6 +67,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             *serving.ROUTES,
             *changes.ROUTES,
             *routes.ROUTES,
+            *exports.ROUTES,
             *health.ROUTES,
             *metrics.routes(settings),
             *(mount for dialect in DIALECTS for mount in mounts(dialect)),

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from gateway.exports.formats import WRITINGS
 from gateway.graphql import media_types
 from gateway.graphql.sse import EVENT_STREAM
 from gateway.imports.described import OPERATIONS as IMPORTS
@@ -211,6 +212,26 @@ DESCRIBED: Final = Described(
             ],
         ),
         *IMPORTS,
+        Operation(
+            "GET",
+            "/api/exports/{kind}",
+            "Export stock, the catalogue or the ledger",
+            {
+                200: Answer(
+                    "Every row, as CSV with a byte order mark, or as JSON Lines.",
+                    content={writing.media_type.partition(";")[0]: str for writing in WRITINGS.values()},
+                    headers=["X-Stockgate-Sequence", "Content-Disposition"],
+                ),
+                404: Answer("There is no such export.", FeedFailure),
+                **_FEED_FAILED,
+            },
+            description="All rows are from one moment: what is committed up to the sequence in `X-Stockgate-Sequence` "
+            "is in them, and `GET /api/changes?after=` it tells what came later. `stockgate import` reads the file.",
+            parameters=[
+                Parameter("kind", Literal["inventory", "products", "locations", "ledger"], "What to export.", "path"),
+                Parameter("format", Literal["csv", "jsonl"], "The form of the file; csv."),
+            ],
+        ),
         Operation("GET", "/healthz", "Does the process live?", {200: Answer("It does.", Health)}, security=()),
         Operation(
             "GET",
