@@ -87,7 +87,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app.state.authenticator = Authenticator(database, cache_seconds=settings.key_cache_seconds)
     app.state.signatures = Signatures(database, app.state.authenticator, ServerSecret(settings))
     app.state.webhooks = Sending(settings, database, _formats(settings))
-    app.state.webhook_pings = Pings(settings, database)
+    app.state.webhook_pings = Pings(app.state.webhooks.client, database, timeout_s=settings.webhook_seconds_max)
     app.state.hub = Hub(database)
     app.state.alerts = AlertReader(database)
     app.state.import_worker = Worker(database)
@@ -156,8 +156,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         await app.state.alerts.close()
         await importing.close()
         await sampling.close()
-        await app.state.webhooks.close()
         await app.state.webhook_pings.close()
+        await app.state.webhooks.close()
         attending.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await attending
