@@ -14,7 +14,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from gateway import changes, console, databases, docs, graphql, health, log_lines, sdl, stopping
 from gateway import settings as settings_module
 from gateway.authentication import Authenticator
-from gateway.background import Background, chores
+from gateway.background import Background, Chore, chores
 from gateway.budgets import Budgets
 from gateway.consistency import Consistency
 from gateway.cors import Cors
@@ -29,6 +29,7 @@ from gateway.graphql.admission import Admission
 from gateway.graphql.open_streams import OpenStreams
 from gateway.graphql.persisted import PersistedOperations
 from gateway.graphql.short_way import ShortWay
+from gateway.key_uses import KeyUses
 from gateway.metrics import known
 from gateway.metrics import serving as metrics
 from gateway.metrics.meter import Meter
@@ -95,7 +96,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app.state.admission = Admission(settings, persisted, app.state.budgets)
     app.state.meter = Meter(board.seat(), known.operations_of(app.routes, DIALECTS), known.codes())
     app.state.stored_figures = StoredFigures(database)
-    app.state.finished = [app.state.meter.finished]
+    app.state.key_uses = KeyUses(database)
+    app.state.finished = [app.state.meter.finished, app.state.key_uses.finished]
     database.forgotten += [
         app.state.authenticator.forget,
         app.state.open_streams.doubt,
@@ -129,7 +131,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     await migrations.prepare(database)
     gc.collect()
     gc.freeze()  # what start-up made stays: collections during requests need not look at it
-    background = Background(chores(app.state.settings, database, app.state.authenticator))
+    own = Chore("record what keys call", 30, app.state.key_uses.record)
+    background = Background([*chores(app.state.settings, database, app.state.authenticator), own])
     background.start()
     attending = asyncio.create_task(database.attend())
     sampling = Sampling(app.state.meter, app)
@@ -150,4 +153,5 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
             await attending
         with contextlib.suppress(StorageUnavailableError):  # when keys were last used is not worth an error at the end
             await app.state.authenticator.record_use()
+            await app.state.key_uses.record()
         await database.close()

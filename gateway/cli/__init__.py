@@ -11,6 +11,7 @@ from gateway.cli import (
     catalog,
     database,
     inspection,
+    key_report,
     keys,
     ledger,
     migrate_data,
@@ -57,6 +58,7 @@ imports.command("woocommerce")(woocommerce.import_woocommerce)
 app.add_typer(key, name="key")
 key.command("create")(keys.create_key)
 key.command("list")(keys.list_keys)
+key.command("report")(key_report.report)
 key.command("rotate")(keys.rotate_key)
 key.command("revoke")(keys.revoke_key)
 app.add_typer(webhook_secret, name="webhook-secret")
