@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from gateway import changes, console, databases, docs, graphql, health, request_log, sdl, stopping
+from gateway import changes, console, databases, docs, graphql, health, log_lines, sdl, stopping
 from gateway import settings as settings_module
 from gateway.authentication import Authenticator
 from gateway.background import Background, chores
@@ -43,6 +43,7 @@ from gateway.webhooks.message import Format
 from gateway.webhooks.sending import Sending
 from gateway.webhooks.standard import Standard
 from storage import migrations, sqlite_library
+from storage.alert_reader import AlertReader
 from storage.database import Database
 from storage.errors import StorageUnavailableError
 from storage.hub import Hub
@@ -52,7 +53,7 @@ from storage.webhook_endpoints import STANDARD
 def create_app(settings: Settings | None = None) -> Starlette:
     """The whole gateway as an ASGI application. Without settings it reads the environment."""
     settings = settings or settings_module.load()
-    request_log.configure(settings.log_level)
+    log_lines.configure(settings.log_level)
     database = databases.serving(settings)
     app = Starlette(
         routes=[
@@ -83,6 +84,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app.state.webhooks = Sending(settings, database, _formats(settings))
     app.state.webhook_pings = Pings(settings, database)
     app.state.hub = Hub(database)
+    app.state.alerts = AlertReader(database)
     app.state.open_streams = OpenStreams(
         database,
         app.state.authenticator,
@@ -131,6 +133,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     gc.freeze()  # what start-up made stays: collections during requests need not look at it
     background = Background(chores(app.state.settings, database, app.state.authenticator))
     background.start()
+    app.state.alerts.start()
     attending = asyncio.create_task(database.attend())
     sampling = Sampling(app.state.meter, app)
     sampling.start()
@@ -142,6 +145,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         await app.state.open_streams.close()
         await app.state.hub.close()
         await background.close()
+        await app.state.alerts.close()
         await sampling.close()
         await app.state.webhooks.close()
         await app.state.webhook_pings.close()

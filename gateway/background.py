@@ -20,11 +20,12 @@ import structlog
 from gateway.authentication import Authenticator
 from gateway.dialects.wc_v3.signatures import REMEMBERED_S
 from gateway.settings import Settings
-from storage import idempotency, ledger_partitions, nonces, pruning, webhook_deliveries
+from storage import alerts, idempotency, ledger_partitions, nonces, pruning, webhook_deliveries
 from storage.database import Database
 from storage.errors import StorageUnavailableError
 from storage.retention import BusyError, alone, in_batches
 
+_ALERTS_KEPT: Final = timedelta(days=30)
 _SOON_S: Final = 60.0
 """A chore begins, and is tried again, within this time; not at once, so that processes that start together spread."""
 log = structlog.get_logger("stockgate.background")
@@ -47,6 +48,7 @@ def chores(settings: Settings, database: Database, authenticator: Authenticator)
         Chore("make the ledger's next months", 3600, kept.make_ahead),
         Chore("forget nonces", 60, kept.forget_nonces),
         Chore("forget idempotency keys", 600, kept.forget_idempotency),
+        Chore("forget alerts", 3600, kept.forget_alerts),
         Chore("prune the ledger", 3600, kept.prune),
         Chore("forget deliveries of webhooks", 600, kept.forget_deliveries),
     ]
@@ -75,6 +77,10 @@ class Retention:
         before = datetime.now(UTC) - timedelta(hours=hours)
         if removed := await in_batches(self._database, idempotency.forget, before):
             log.info("forgot idempotency keys", removed=removed, hours=hours)
+
+    async def forget_alerts(self) -> None:
+        """Of low stock, a month after they were found, if every webhook endpoint has read them."""
+        await in_batches(self._database, alerts.forget, datetime.now(UTC) - _ALERTS_KEPT)
 
     async def forget_deliveries(self) -> None:
         """What became of webhooks longer ago than the settings say."""

@@ -8,44 +8,15 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
-import structlog
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway import calls
+from gateway import calls, log_lines
 from gateway.calls import NATIVE, Call, Finished
 from storage import turnstile
 from storage.turnstile import Rank
 
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-log = structlog.get_logger("stockgate.request")
-
-
-def configure(level: str) -> None:
-    """Log JSON lines on standard error."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(serializer=_dumps),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(_stderr()),
-        cache_logger_on_first_use=True,
-    )
-
-
-def _stderr() -> Any:
-    import sys
-
-    return sys.stderr
-
-
-def _dumps(value: Any, default: Any = None, **_kw: Any) -> str:
-    return orjson.dumps(value, default=default).decode()
 
 
 def request_id_of(scope: Scope) -> str:
@@ -59,7 +30,7 @@ def _given(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id":
             text: str = value.decode("latin-1")
-            return text if _WELL_FORMED.fullmatch(text) else ""
+            return text if _WELL_FORMED.fullmatch(text) and log_lines.told(text) == text else ""
     return ""
 
 
@@ -93,7 +64,8 @@ class RequestLog:
             if call.dialect == NATIVE:
                 call.operation = calls.operation_of(scope["method"], "", scope.get("route"))
             tell(scope["app"], call, status, seconds)
-            log.info("request", method=scope["method"], path=path, **told(call, status, seconds))
+            line = told(call, status, seconds)
+            log_lines.info("request", {"method": scope["method"], "path": log_lines.told(path), **line})
 
 
 def tell(app: Starlette, call: Call, status: int, seconds: float) -> None:
@@ -113,7 +85,7 @@ def told(call: Call, status: int, seconds: float) -> dict[str, Any]:
         "ms": round(seconds * 1000, 2),
     }
     if call.name:
-        line["name"] = call.name
+        line["name"] = log_lines.told(call.name)
     if call.key_id:
         line["key"] = call.key_id
     if call.secret_id:

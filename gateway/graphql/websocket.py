@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from gateway import calls, request_log
+from gateway import calls, log_lines, request_log
 from gateway.authentication import bearer_token, header_token
 from gateway.graphql import callers, media_types, origins
 from gateway.graphql.open_streams import Ending, OpenStream, OpenStreams
@@ -182,7 +182,7 @@ class Connection:
         finally:
             status, seconds = 400 if call.refused else 200, time.perf_counter() - started
             request_log.tell(caller.app, call, status, seconds)
-            log.info("operation", **request_log.told(call, status, seconds))
+            log_lines.info("operation", request_log.told(call, status, seconds))
 
     async def _answer(self, operation_id: str, payload: dict[str, Any], caller: Caller) -> None:
         identified = f'{{"id":{orjson.dumps(operation_id).decode()},"type":'

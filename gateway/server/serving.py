@@ -18,8 +18,8 @@ from typing import Any, Final
 import structlog
 import uvicorn
 
-from gateway import request_log
-from gateway.server import uvicorn_log
+from gateway import log_lines
+from gateway.server import loggers
 from gateway.server.connection import Config, HttpConnection, WebSocketConnection
 from gateway.settings import Settings
 
@@ -51,8 +51,8 @@ def serve(
     signals: Sequence[signal.Signals] = (signal.SIGTERM, signal.SIGINT),
 ) -> None:
     """Serve until one of the signals comes. Ends by SystemExit when the application does not start."""
-    request_log.configure(settings.log_level)
-    uvicorn_log.take_over()
+    log_lines.configure(settings.log_level)
+    loggers.take_over()
     config = Config(
         "gateway.app:create_app",
         settings,

@@ -24,7 +24,8 @@ from typing import Any, Final
 
 import structlog
 
-from gateway import request_log
+from gateway import log_lines
+from gateway.server import loggers
 from gateway.server.board import Board, Seat
 from gateway.server.lifeline import Holding
 from gateway.server.worker import STOPPING, Worker
@@ -78,7 +79,8 @@ class Supervisor:
 
     def run(self) -> int:
         """Until told to stop: the exit code, which is not 0 when no worker could start."""
-        request_log.configure(self._settings.log_level)
+        log_lines.configure(self._settings.log_level)
+        loggers.take_over()
         importlib.import_module("gateway.app")  # what every worker needs is there before they part
         gc.collect()
         gc.freeze()  # a collection would touch, and so copy, what they share

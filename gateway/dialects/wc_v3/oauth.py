@@ -164,6 +164,10 @@ def _of_header(authorization: str) -> Parameters:
 
 
 def _shown(request: Signed) -> str:
-    """The first base string for a log: whoever looks for a wrong host or a lost parameter finds it."""
-    shown = {name: "***" if name in _SECRET else value for name, value in request.parameters.items()}
+    """The first base string for a log: whoever looks for a wrong host or a lost parameter finds it. Values of others
+    than OAuth's own parameters are nothing for a log."""
+    shown = {
+        name: value if name.startswith("oauth_") and name not in _SECRET else "***"
+        for name, value in request.parameters.items()
+    }
     return base_string(request.method, request.urls[0], shown, safe="*")[:_SHOWN_MAX]

@@ -33,6 +33,11 @@ class Served:
         return f"127.0.0.1:{self.port}"
 
     @property
+    def text(self) -> str:
+        """All of its log."""
+        return self._log.read_bytes().decode()
+
+    @property
     def log(self) -> list[dict[str, Any]]:
         """What it has logged since it was started."""
         return [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
