@@ -7,8 +7,10 @@ from typing import Annotated, Any, Final, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from gateway.exports.formats import WRITINGS
 from gateway.graphql import media_types
 from gateway.graphql.sse import EVENT_STREAM
+from gateway.imports.described import OPERATIONS as IMPORTS
 from gateway.openapi.described import Answer, Described, Operation, Parameter
 from schema.feed import FIRST_DEFAULT, FIRST_MAX
 
@@ -207,6 +209,27 @@ DESCRIBED: Final = Described(
             parameters=[
                 Parameter("after", Annotated[int, Field(ge=0, le=2**31 - 1)], "The last sequence that was seen."),
                 Parameter("first", Annotated[int, Field(ge=0, le=FIRST_MAX)], f"At most so many; {FIRST_DEFAULT}."),
+            ],
+        ),
+        *IMPORTS,
+        Operation(
+            "GET",
+            "/api/exports/{kind}",
+            "Export stock, the catalogue or the ledger",
+            {
+                200: Answer(
+                    "Every row, as CSV with a byte order mark, or as JSON Lines.",
+                    content={writing.media_type.partition(";")[0]: str for writing in WRITINGS.values()},
+                    headers=["X-Stockgate-Sequence", "Content-Disposition"],
+                ),
+                404: Answer("There is no such export.", FeedFailure),
+                **_FEED_FAILED,
+            },
+            description="All rows are from one moment: what is committed up to the sequence in `X-Stockgate-Sequence` "
+            "is in them, and `GET /api/changes?after=` it tells what came later. `stockgate import` reads the file.",
+            parameters=[
+                Parameter("kind", Literal["inventory", "products", "locations", "ledger"], "What to export.", "path"),
+                Parameter("format", Literal["csv", "jsonl"], "The form of the file; csv."),
             ],
         ),
         Operation("GET", "/healthz", "Does the process live?", {200: Answer("It does.", Health)}, security=()),
