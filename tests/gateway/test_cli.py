@@ -83,6 +83,7 @@ def test_help_says_what_each_command_does(stockgate: Stockgate) -> None:
         "seed",
         "import",
         "key",
+        "webhook",
         "webhook-secret",
         "schema",
         "reconcile",
