@@ -30,8 +30,9 @@ from gateway.graphql.admission import Admission
 from gateway.graphql.open_streams import OpenStreams
 from gateway.graphql.persisted import PersistedOperations
 from gateway.graphql.short_way import ShortWay
-from gateway.imports import routes
+from gateway.imports import routes as imports
 from gateway.imports.worker import EVERY_S, Worker
+from gateway.key_uses import KeyUses
 from gateway.metrics import known
 from gateway.metrics import serving as metrics
 from gateway.metrics.meter import Meter
@@ -66,7 +67,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             *sdl.ROUTES,
             *serving.ROUTES,
             *changes.ROUTES,
-            *routes.ROUTES,
+            *imports.ROUTES,
             *exports.ROUTES,
             *health.ROUTES,
             *metrics.routes(settings),
@@ -103,7 +104,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app.state.admission = Admission(settings, persisted, app.state.budgets)
     app.state.meter = Meter(board.seat(), known.operations_of(app.routes, DIALECTS), known.codes())
     app.state.stored_figures = StoredFigures(database)
-    app.state.finished = [app.state.meter.finished]
+    app.state.key_uses = KeyUses(database)
+    app.state.finished = [app.state.meter.finished, app.state.key_uses.finished]
     database.forgotten += [
         app.state.authenticator.forget,
         app.state.open_streams.doubt,
@@ -138,8 +140,13 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     gc.collect()
     gc.freeze()  # what start-up made stays: collections during requests need not look at it
     importing: Worker = app.state.import_worker
-    working = Chore("work on imports", EVERY_S, importing.look)
-    background = Background([*chores(app.state.settings, database, app.state.authenticator), working])
+    background = Background(
+        [
+            *chores(app.state.settings, database, app.state.authenticator),
+            Chore("record what keys call", 30, app.state.key_uses.record),
+            Chore("work on imports", EVERY_S, importing.look),
+        ]
+    )
     background.start()
     app.state.alerts.start()
     attending = asyncio.create_task(database.attend())
@@ -163,4 +170,5 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
             await attending
         with contextlib.suppress(StorageUnavailableError):  # when keys were last used is not worth an error at the end
             await app.state.authenticator.record_use()
+            await app.state.key_uses.record()
         await database.close()

@@ -12,6 +12,7 @@ from gateway.cli import (
     database,
     exports,
     inspection,
+    key_report,
     keys,
     ledger,
     migrate_data,
@@ -64,6 +65,7 @@ exported.command("ledger")(exports.ledger)
 app.add_typer(key, name="key")
 key.command("create")(keys.create_key)
 key.command("list")(keys.list_keys)
+key.command("report")(key_report.report)
 key.command("rotate")(keys.rotate_key)
 key.command("revoke")(keys.revoke_key)
 app.add_typer(webhook_secret, name="webhook-secret")

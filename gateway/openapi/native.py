@@ -128,8 +128,11 @@ class FeedFailure(TypedDict):
 class Health(TypedDict):
     """How the process is; `reason` when it cannot serve."""
 
-    status: Literal["ok", "ready", "unavailable"]
+    status: Literal["ok", "ready", "degraded", "unavailable"]
     reason: NotRequired[str]
+    migrations: NotRequired[str]
+    webhooks: NotRequired[dict[str, Any]]
+    alerts: NotRequired[dict[str, Any]]
 
 
 _KEYS: Final = {
@@ -237,7 +240,10 @@ DESCRIBED: Final = Described(
             "GET",
             "/readyz",
             "Can it serve?",
-            {200: Answer("It can.", Health), 503: Answer("It cannot; `reason`.", Health, headers=["Retry-After"])},
+            {
+                200: Answer("It can; `degraded` when webhooks or alerts lag.", Health),
+                503: Answer("It cannot; `reason`.", Health, headers=["Retry-After"]),
+            },
             security=(),
         ),
         Operation(
