@@ -14,7 +14,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from gateway import changes, console, databases, docs, graphql, health, log_lines, sdl, stopping
 from gateway import settings as settings_module
 from gateway.authentication import Authenticator
-from gateway.background import Background, chores
+from gateway.background import Background, Chore, chores
 from gateway.budgets import Budgets
 from gateway.consistency import Consistency
 from gateway.cors import Cors
@@ -30,6 +30,8 @@ from gateway.graphql.admission import Admission
 from gateway.graphql.open_streams import OpenStreams
 from gateway.graphql.persisted import PersistedOperations
 from gateway.graphql.short_way import ShortWay
+from gateway.imports import routes
+from gateway.imports.worker import EVERY_S, Worker
 from gateway.metrics import known
 from gateway.metrics import serving as metrics
 from gateway.metrics.meter import Meter
@@ -44,6 +46,7 @@ from gateway.webhooks.message import Format
 from gateway.webhooks.sending import Sending
 from gateway.webhooks.standard import Standard
 from storage import migrations, sqlite_library
+from storage.alert_reader import AlertReader
 from storage.database import Database
 from storage.errors import StorageUnavailableError
 from storage.hub import Hub
@@ -64,6 +67,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             *serving.ROUTES,
             *changes.ROUTES,
             *exports.ROUTES,
+            *routes.ROUTES,
             *health.ROUTES,
             *metrics.routes(settings),
             *(mount for dialect in DIALECTS for mount in mounts(dialect)),
@@ -85,6 +89,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app.state.webhooks = Sending(settings, database, _formats(settings))
     app.state.webhook_pings = Pings(settings, database)
     app.state.hub = Hub(database)
+    app.state.alerts = AlertReader(database)
+    app.state.import_worker = Worker(database)
     app.state.open_streams = OpenStreams(
         database,
         app.state.authenticator,
@@ -131,8 +137,11 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     await migrations.prepare(database)
     gc.collect()
     gc.freeze()  # what start-up made stays: collections during requests need not look at it
-    background = Background(chores(app.state.settings, database, app.state.authenticator))
+    importing: Worker = app.state.import_worker
+    working = Chore("work on imports", EVERY_S, importing.look)
+    background = Background([*chores(app.state.settings, database, app.state.authenticator), working])
     background.start()
+    app.state.alerts.start()
     attending = asyncio.create_task(database.attend())
     sampling = Sampling(app.state.meter, app)
     sampling.start()
@@ -144,6 +153,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         await app.state.open_streams.close()
         await app.state.hub.close()
         await background.close()
+        await app.state.alerts.close()
+        await importing.close()
         await sampling.close()
         await app.state.webhooks.close()
         await app.state.webhook_pings.close()

@@ -186,8 +186,8 @@ class _Command:
 
         if job.state is State.READING:
             with _progress("Reading", lambda job: job.rows) as told:
-                job, notes = await read_in(database, job, by, self._source, told)
-            for note in notes:
+                job = await read_in(database, job, by, self._source, told)
+            for note in job.notes:
                 typer.echo(note, err=True)
         if job.state is State.PREVIEWING:
             run = Run(database, job, by)

@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 from gateway.exports.formats import WRITINGS
 from gateway.graphql import media_types
 from gateway.graphql.sse import EVENT_STREAM
+from gateway.imports.described import OPERATIONS as IMPORTS
 from gateway.openapi.described import Answer, Described, Operation, Parameter
 from schema.feed import FIRST_DEFAULT, FIRST_MAX
 
@@ -230,6 +231,7 @@ DESCRIBED: Final = Described(
                 Parameter("format", Literal["csv", "jsonl"], "The form of the file; csv."),
             ],
         ),
+        *IMPORTS,
         Operation("GET", "/healthz", "Does the process live?", {200: Answer("It does.", Health)}, security=()),
         Operation(
             "GET",
