@@ -18,7 +18,6 @@ import woocommerce
 from gateway.app import create_app
 from gateway.dialects.wc_v3.webhook_format import signature
 from gateway.settings import Settings
-from gateway.webhooks import dispatcher
 from storage import alert_reader, change_feed, inventory, webhook_endpoints
 from storage.changes import AdjustQuantity
 from storage.database import Database
@@ -96,8 +95,7 @@ class Served:
 async def served(
     settings: Settings, shop_database: Database, pairs: Pairs, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Served]:
-    """The checklist's shop, served. That somebody registers a webhook is found out soon."""
-    monkeypatch.setattr(dispatcher, "_SELDOM_S", 0.05)
+    """The checklist's shop, served. That somebody wants to hear of low stock is found out soon."""
     monkeypatch.setattr(alert_reader, "_IDLE_S", 0.05)
     app = create_app(settings)
     assert shop_database
