@@ -168,7 +168,7 @@ async def rotate_secret(session: AsyncSession, endpoint_id: int, sealed: str, *,
     """
     if not timedelta() <= previous_for <= PREVIOUS_MAX:
         message = f"The previous secret stays valid for 0 to {int(PREVIOUS_MAX.total_seconds())} seconds."
-        raise InventoryError(ErrorCode.INVALID_VALUE, message, "previous_valid_for")
+        raise InventoryError(ErrorCode.INVALID_VALUE, message, "previous_valid_for_seconds")
     before = await known(session, endpoint_id)
     values: dict[str, Any] = {"secret": sealed, "previous_secret": None, "previous_until": None}
     if previous_for:

@@ -10,10 +10,17 @@ from schema.mutations.locations import LocationMutations
 from schema.mutations.products import ProductMutations
 from schema.mutations.source_rules import SourceRuleMutations
 from schema.mutations.thresholds import ThresholdMutations
+from schema.mutations.webhooks import WebhookMutations
 
 
 @strawberry.type(description="What can be changed. A refusal is in `userErrors`, and then nothing was half-written.")
 class Mutation(
-    AccessMutations, ProductMutations, LocationMutations, InventoryMutations, SourceRuleMutations, ThresholdMutations
+    AccessMutations,
+    ProductMutations,
+    LocationMutations,
+    InventoryMutations,
+    SourceRuleMutations,
+    ThresholdMutations,
+    WebhookMutations,
 ):
     """The root of all writes."""
