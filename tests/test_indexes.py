@@ -51,6 +51,7 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "updatedAfter": RECENT, "changedSinceSequence": "LAST", "keys": LOCATIONS, "kind": "STORE", "pickup": "true",
     "disabled": "true", "reasons": "[LOSS]", "dialects": '["stock-api/v2"]', "apiKeyIds": "[77]", "groupId": '"17"',
     "createdAfter": RECENT, "createdBefore": LONG_AGO, "sequence": "{gte: LAST}",
+    "endpointIds": '["1"]', "statuses": "[FAILED]", "topics": '["stock.changed"]', "eventIds": '["evt_1"]',
 }  # fmt: skip
 """Of each key of a filter a value that few rows meet."""
 
@@ -68,7 +69,8 @@ def graphql_cases(size: Load) -> Iterator[Case]:
     last = str(size.levels - 1)
     for name, field in schema.schema._schema.query_type.fields.items():  # type: ignore[union-attr]
         paged = "first: 20, " if "first" in field.args else ""
-        selected = "{ nodes { id } }" if paged else "{ id }"
+        id_ = "databaseId" if name.startswith("webhook") else "id"
+        selected = f"{{ nodes {{ {id_} }} }}" if paged else f"{{ {id_} }}"
         if given := field.args.get("filter"):
             filter_ = get_named_type(given.type)
             assert isinstance(filter_, GraphQLInputObjectType)
