@@ -11,7 +11,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from operator import itemgetter
@@ -23,6 +23,7 @@ from gateway.webhooks import schedule
 from gateway.webhooks.letters import Letter, Reading
 from gateway.webhooks.message import Answer, Format, Judged, Message, Verdict
 from gateway.webhooks.recorder import Recorder, Written
+from gateway.webhooks.together import Together
 from storage import webhook_deliveries, webhook_events
 from storage.database import Database
 from storage.errors import StorageUnavailableError
@@ -61,6 +62,7 @@ class Office:
     concurrency: int
     clock: Callable[[], datetime]
     dice: Callable[[], float] = random.random
+    together: Together = field(default_factory=Together)
 
 
 class Courier:
@@ -160,9 +162,11 @@ class Courier:
 
     async def _read_more(self) -> None:
         """The next events of the feed: those of blocked levels wait, too."""
-        office, reading = self._office, self._reading
-        events, up_to = await office.database.read(
-            webhook_events.read, self.endpoint, reading.read_up_to, self._horizon, _PAGE
+        office, reading, wants = self._office, self._reading, self.endpoint
+        page = (reading.read_up_to, self._horizon, _PAGE)
+        events, up_to = await office.together.once(
+            (wants.topics, wants.location_ids, wants.product_ids, *page),
+            lambda: office.database.read(webhook_events.read, wants, *page),
         )
         new = [event for event in events if not reading.is_known(event.sequence)]
         messages = await self._format.messages(self.endpoint, new, office.database) if new else []
