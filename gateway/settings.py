@@ -98,6 +98,9 @@ class Settings(BaseSettings):
     metrics_token: SecretStr = Field(
         SecretStr(""), description="What Prometheus sends to read /metrics, 16 characters or more; empty: keys only."
     )
+    ready_lag_seconds_max: float = Field(
+        300.0, ge=1, le=604_800, description="How old changes may get that webhooks or alerts have not got to: /readyz."
+    )
     stop_seconds_max: float = Field(
         10.0, ge=1, le=3600, description="How long requests in progress may take when the server is told to stop."
     )
@@ -128,6 +131,15 @@ class Settings(BaseSettings):
         30.0, gt=0, le=3600, description="How long a client may take to read 16 KiB of an answer, or the last of it."
     )
     body_bytes_max: int = Field(8 * 1024 * 1024, ge=1024, description="Largest request body, in bytes.")
+    import_bytes_max: int = Field(
+        256 * 1024 * 1024, ge=1024, description="Largest file that POST /api/imports takes, in bytes."
+    )
+    import_days: int = Field(
+        30,
+        ge=0,
+        le=36_500,
+        description="Days for which ended imports and their failed rows are kept; 0 is for good.",
+    )
     streams_max: int = Field(
         2000, ge=1, description="Open WebSockets and event streams per process, of all callers together."
     )

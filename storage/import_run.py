@@ -35,7 +35,7 @@ _TRANSACTION_S: Final = 0.15
 _PREVIEWED_AT_ONCE: Final = 10
 
 Told = Callable[[Job], None]
-"""Is told how far a job got."""
+"""Is told how far a job got, after each transaction. What it raises ends the work."""
 
 
 def untold(_job: Job) -> None:
@@ -118,7 +118,7 @@ class Run:
                 if failed := await self._database.read(preview.again, rows, changes):
                     every = sorted([*chunk.failures, *failed], key=lambda failure: failure["line"])
                     await patiently(self._database, imports.keep_failures, self.job.id, number, every)
-                if number % _PREVIEWED_AT_ONCE == 0:
+                if number % _PREVIEWED_AT_ONCE == 0:  # and keep the lease
                     await self._advance(**_counts(preview))
         finally:
             await ahead.close()

@@ -133,6 +133,12 @@ class Job:
         return Options.of(self.options)
 
     @property
+    def notes(self) -> Sequence[str]:
+        """What a person should know of how its file was read."""
+        notes: Sequence[str] = self.options.get("notes", ())
+        return notes
+
+    @property
     def locations(self) -> frozenset[int] | None:
         """The locations at which whoever started it may write; None is everywhere."""
         ids = self.options.get("locations")
@@ -277,19 +283,16 @@ async def _moved(session: AsyncSession, job_id: int, states: Sequence[State], to
 
 
 async def add_chunks(
-    session: AsyncSession, job: Job, by: str, chunks: Sequence[tuple[Sequence[Row], Sequence[Failure]]], state: State
+    session: AsyncSession, job: Job, by: str, chunks: Sequence[tuple[Sequence[Row], Sequence[Failure]]]
 ) -> Job:
-    """Rows that were read, and those that could not be; and the state that this brings the job into."""
+    """Rows that were read, and those that could not be."""
     values = [
         {"job_id": job.id, "number": number, "rows": rows_text(rows), "unreadable": list(unreadable) or None}
         for number, (rows, unreadable) in enumerate(chunks, job.chunks)
     ]
     read = sum(len(rows) + len(unreadable) for rows, unreadable in chunks)
-    job = await advance(
-        session, job, by, chunks=job.chunks + len(chunks), rows=job.rows + read, state=state.value,
-    )  # fmt: skip
-    if values:
-        await session.execute(insert(_chunk), values)
+    job = await advance(session, job, by, chunks=job.chunks + len(chunks), rows=job.rows + read)
+    await session.execute(insert(_chunk), values)
     return job
 
 

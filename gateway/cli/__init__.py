@@ -10,7 +10,9 @@ import typer
 from gateway.cli import (
     catalog,
     database,
+    exports,
     inspection,
+    key_report,
     keys,
     ledger,
     migrate_data,
@@ -39,6 +41,7 @@ listed = typer.Typer(
 entries = typer.Typer(help="The ledger: archive and prune what is old.", no_args_is_help=True, rich_markup_mode=None)
 ownership = typer.Typer(help="Who may write which field.", no_args_is_help=True, rich_markup_mode=None)
 imports = typer.Typer(help="Bring in your own data.", no_args_is_help=True, rich_markup_mode=None)
+exported = typer.Typer(help="Write what there is to files.", no_args_is_help=True, rich_markup_mode=None)
 
 app.command()(serving.serve)
 app.command()(database.migrate)
@@ -54,9 +57,15 @@ app.add_typer(imports, name="import")
 imports.command("catalog")(catalog.import_catalog)
 imports.command("inventory")(files.import_inventory)
 imports.command("woocommerce")(woocommerce.import_woocommerce)
+app.add_typer(exported, name="export")
+exported.command("inventory")(exports.inventory)
+exported.command("products")(exports.products)
+exported.command("locations")(exports.locations)
+exported.command("ledger")(exports.ledger)
 app.add_typer(key, name="key")
 key.command("create")(keys.create_key)
 key.command("list")(keys.list_keys)
+key.command("report")(key_report.report)
 key.command("rotate")(keys.rotate_key)
 key.command("revoke")(keys.revoke_key)
 app.add_typer(webhook_secret, name="webhook-secret")

@@ -37,10 +37,8 @@ def _hashed(source: BinaryIO, asked: bytes) -> str:
     return digest.hexdigest()
 
 
-async def read_in(
-    database: Database, job: Job, by: str, source: BinaryIO, told: Told = untold
-) -> tuple[Job, list[str]]:
-    """Read a job's file into its chunks: the job, to be previewed, and what there is to say of the file.
+async def read_in(database: Database, job: Job, by: str, source: BinaryIO, told: Told = untold) -> Job:
+    """Read a job's file into its chunks: the job, to be previewed, with what there is to say of the file.
 
     While the database takes some chunks, the next ones are read. Raises FileError, after which the job has failed.
     """
@@ -51,7 +49,7 @@ async def read_in(
         chunks = file.chunks()
         some = await asyncio.to_thread(_some, chunks)
         while some:
-            writing = asyncio.create_task(patiently(database, imports.add_chunks, job, by, some, State.READING))
+            writing = asyncio.create_task(patiently(database, imports.add_chunks, job, by, some))
             try:
                 following = await asyncio.to_thread(_some, chunks)
             finally:
@@ -61,7 +59,8 @@ async def read_in(
     except FileError as error:
         await patiently(database, imports.give_up, job.id, str(error))
         raise
-    return await patiently(database, imports.add_chunks, job, by, [], State.PREVIEWING), file.notes
+    options = {**job.options, "notes": file.notes}
+    return await patiently(database, imports.advance, job, by, state=State.PREVIEWING.value, options=options)
 
 
 def _some(chunks: Iterator[ReadChunk]) -> list[ReadChunk]:

@@ -43,7 +43,7 @@ class Operation:
     """One method of one path, which is written as below the dialect's first prefix: `/products/{id}`.
 
     `headers` are those of REQUEST_HEADERS that it understands. `security` names the schemes that open it; None
-    is any of the dialect's, () that nobody is asked.
+    is any of the dialect's, () that nobody is asked. `files` are the media types of a body that is a file.
     """
 
     method: str
@@ -55,6 +55,7 @@ class Operation:
     headers: Sequence[str] = ()
     body: Model = None
     body_required: bool = True
+    files: Mapping[str, Model] = field(default_factory=dict)
     security: Sequence[str] | None = None
 
 

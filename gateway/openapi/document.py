@@ -79,13 +79,16 @@ def _operation(part: Part, operation: Operation, schemas: Schemas) -> dict[str, 
     if operation.body is not None:
         schema = schemas.of(operation.body, "validation")
         told["requestBody"] = {"required": operation.body_required, "content": {_JSON: {"schema": schema}}}
+    if operation.files:
+        content = {kind: {"schema": schemas.of(model, "validation")} for kind, model in operation.files.items()}
+        told["requestBody"] = {"required": True, "content": content}
     return told
 
 
 def _responses(part: Part, operation: Operation, schemas: Schemas) -> dict[str, Any]:
     """Its own answers, and those of the part's errors that it may give."""
     described = part.described
-    left_out = {*operation.answers, *([] if operation.body or described.reads_every_body else [413])}
+    left_out = {*operation.answers, *([] if operation.body or operation.files or described.reads_every_body else [413])}
     given = {*described.errors} - left_out
     shared = {status: {"$ref": f"#/components/responses/{_error(part, status)}"} for status in given}
     own = {status: _answer(answer, described, schemas) for status, answer in operation.answers.items()}

@@ -34,7 +34,7 @@ def bring(database: Database, monkeypatch: pytest.MonkeyPatch) -> Bring:
         )
         taken = await database.transact(imports.take, job.id, by)
         assert taken is not None
-        job, _ = await jobs.read_in(database, taken, by, source)
+        job = await jobs.read_in(database, taken, by, source)
         job = await Run(database, job, by).go_on()
         await database.transact(imports.let_go, job.id, by)
         return job
