@@ -3,7 +3,7 @@
 Two gateways on one database, each with a supervisor of its own, are killed in turn or together, and started again. A
 receiver outside of them keeps what it accepts, answers some requests with 500, and hangs up on others after it has
 taken them. At the end each ledger entry must have been accepted, under its one id and with its one text, and the first
-deliveries of each level must be in order. What was sent twice was so under one id, which receivers go by: it is counted.
+deliveries of each level must be in order. What was sent twice has one id, by which receivers go: it is counted.
 """
 
 from __future__ import annotations
