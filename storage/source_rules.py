@@ -96,7 +96,7 @@ Row = Sequence[Any]
 
 @lru_cache(maxsize=1_024)
 def rules_of(text: str) -> Rules:
-    """The rules that hold at a place, of those that SQL gives for it: a JSON array of rows, whose owners are JSON again."""
+    """The rules that hold at a place. SQL gives a JSON array of rows, whose owners are the text of JSON again."""
     return _of_rows([(*rule, orjson.loads(owners)) for *rule, owners in orjson.loads(text)])
 
 
