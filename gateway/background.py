@@ -21,7 +21,7 @@ import structlog
 from gateway.authentication import Authenticator
 from gateway.dialects.wc_v3.signatures import REMEMBERED_S
 from gateway.settings import Settings
-from storage import alerts, idempotency, imports, ledger_partitions, nonces, pruning, webhook_deliveries
+from storage import alerts, idempotency, imports, key_use, ledger_partitions, nonces, pruning, webhook_deliveries
 from storage.database import Database
 from storage.errors import StorageUnavailableError
 from storage.retention import BusyError, alone, in_batches, restful
@@ -52,6 +52,7 @@ def chores(settings: Settings, database: Database, authenticator: Authenticator)
         Chore("forget alerts", 3600, kept.forget_alerts),
         Chore("prune the ledger", 3600, kept.prune),
         Chore("forget imports", 3600, kept.forget_imports),
+        Chore("forget what keys called", 21_600, kept.forget_key_use),
         Chore("forget deliveries of webhooks", 600, kept.forget_deliveries),
     ]
 
@@ -97,6 +98,11 @@ class Retention:
         before = datetime.now(UTC) - timedelta(days=self._settings.webhook_deliveries_days)
         if removed := await in_batches(self._database, webhook_deliveries.forget, before):
             log.info("forgot deliveries of webhooks", removed=removed)
+
+    async def forget_key_use(self) -> None:
+        """What keys called longer ago than anybody asks for."""
+        before = datetime.now(UTC).date() - timedelta(days=key_use.KEPT_DAYS)
+        await in_batches(self._database, key_use.forget, before)
 
     async def prune(self) -> None:
         """Entries of the ledger from before the months that the settings keep."""

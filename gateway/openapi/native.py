@@ -128,8 +128,11 @@ class FeedFailure(TypedDict):
 class Health(TypedDict):
     """How the process is; `reason` when it cannot serve."""
 
-    status: Literal["ok", "ready", "unavailable"]
+    status: Literal["ok", "ready", "degraded", "unavailable"]
     reason: NotRequired[str]
+    migrations: NotRequired[str]
+    webhooks: NotRequired[dict[str, Any]]
+    alerts: NotRequired[dict[str, Any]]
 
 
 _KEYS: Final = {
@@ -211,6 +214,7 @@ DESCRIBED: Final = Described(
                 Parameter("first", Annotated[int, Field(ge=0, le=FIRST_MAX)], f"At most so many; {FIRST_DEFAULT}."),
             ],
         ),
+        *IMPORTS,
         Operation(
             "GET",
             "/api/exports/{kind}",
@@ -231,13 +235,15 @@ DESCRIBED: Final = Described(
                 Parameter("format", Literal["csv", "jsonl"], "The form of the file; csv."),
             ],
         ),
-        *IMPORTS,
         Operation("GET", "/healthz", "Does the process live?", {200: Answer("It does.", Health)}, security=()),
         Operation(
             "GET",
             "/readyz",
             "Can it serve?",
-            {200: Answer("It can.", Health), 503: Answer("It cannot; `reason`.", Health, headers=["Retry-After"])},
+            {
+                200: Answer("It can; `degraded` when webhooks or alerts lag.", Health),
+                503: Answer("It cannot; `reason`.", Health, headers=["Retry-After"]),
+            },
             security=(),
         ),
         Operation(
