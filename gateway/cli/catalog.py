@@ -84,8 +84,7 @@ def import_catalog(
     Everything is checked first: either all of it is imported or, with every problem told by its place (the line and
     column), nothing. Importing the same file twice changes nothing.
 
-    Examples: stockgate import catalog shop.json
-    stockgate import catalog wc-product-export.csv --location main-street --dry-run
+    For example: stockgate import catalog wc-product-export.csv --location main-street --dry-run
     """
     from gateway.csv_files import FileError
 

@@ -56,6 +56,8 @@ def import_woocommerce(
     Run it again at any time: what has changed is updated, nothing is doubled. What was interrupted goes on where it
     was; a store that is busy is asked again, as it says. A product with a SKU or an id that another product has here is
     told and left out, wholly, with its variations; the exit code is then 1, and all others are there.
+
+    For example: WOOCOMMERCE_KEY=ck_... stockgate import woocommerce --url https://shop.example --dry-run
     """
     from zoneinfo import ZoneInfo
 
