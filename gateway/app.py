@@ -30,7 +30,7 @@ from gateway.graphql.admission import Admission
 from gateway.graphql.open_streams import OpenStreams
 from gateway.graphql.persisted import PersistedOperations
 from gateway.graphql.short_way import ShortWay
-from gateway.imports import routes
+from gateway.imports import routes as imports
 from gateway.imports.worker import EVERY_S, Worker
 from gateway.key_uses import KeyUses
 from gateway.metrics import known
@@ -67,7 +67,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             *sdl.ROUTES,
             *serving.ROUTES,
             *changes.ROUTES,
-            *routes.ROUTES,
+            *imports.ROUTES,
             *exports.ROUTES,
             *health.ROUTES,
             *metrics.routes(settings),
@@ -140,9 +140,13 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     gc.collect()
     gc.freeze()  # what start-up made stays: collections during requests need not look at it
     importing: Worker = app.state.import_worker
-    working = Chore("work on imports", EVERY_S, importing.look)
-    counting = Chore("record what keys call", 30, app.state.key_uses.record)
-    background = Background([*chores(app.state.settings, database, app.state.authenticator), working, counting])
+    background = Background(
+        [
+            *chores(app.state.settings, database, app.state.authenticator),
+            Chore("record what keys call", 30, app.state.key_uses.record),
+            Chore("work on imports", EVERY_S, importing.look),
+        ]
+    )
     background.start()
     app.state.alerts.start()
     attending = asyncio.create_task(database.attend())

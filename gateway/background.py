@@ -51,8 +51,8 @@ def chores(settings: Settings, database: Database, authenticator: Authenticator)
         Chore("forget idempotency keys", 600, kept.forget_idempotency),
         Chore("forget alerts", 3600, kept.forget_alerts),
         Chore("prune the ledger", 3600, kept.prune),
-        Chore("forget what keys called", 21_600, kept.forget_key_use),
         Chore("forget imports", 3600, kept.forget_imports),
+        Chore("forget what keys called", 21_600, kept.forget_key_use),
         Chore("forget deliveries of webhooks", 600, kept.forget_deliveries),
     ]
 
