@@ -144,7 +144,9 @@ def _elsewhere(
 
 def landing(line: Line, level: Level, group: ChangeGroup) -> Level | Refused:
     """What a line of a group would make of a level; the same object where it would change nothing."""
-    afters, _ = (_governed if line.rules else _after)(line, (level,), 0, group)
+    if not line.place.rules:
+        return step(level, line.change, line.item, refuse_disabled=group.refuse_disabled)
+    afters, _ = _governed(line, (level,), 0, group)
     return afters if isinstance(afters, Refused) else afters[0]
 
 
