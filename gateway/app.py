@@ -25,12 +25,14 @@ from gateway.dialects.wc_v3.webhook_format import WooCommerce
 from gateway.dialects.wc_v3.webhook_pings import Pings
 from gateway.dialects.wc_v3.webhook_writes import FORMAT as WOOCOMMERCE
 from gateway.dialects.wordpress import Addressing
+from gateway.exports import routes as exports
 from gateway.graphql.admission import Admission
 from gateway.graphql.open_streams import OpenStreams
 from gateway.graphql.persisted import PersistedOperations
 from gateway.graphql.short_way import ShortWay
-from gateway.imports import routes
+from gateway.imports import routes as imports
 from gateway.imports.worker import EVERY_S, Worker
+from gateway.key_uses import KeyUses
 from gateway.metrics import known
 from gateway.metrics import serving as metrics
 from gateway.metrics.meter import Meter
@@ -45,6 +47,7 @@ from gateway.webhooks.message import Format
 from gateway.webhooks.sending import Sending
 from gateway.webhooks.standard import Standard
 from storage import migrations, sqlite_library
+from storage.alert_reader import AlertReader
 from storage.database import Database
 from storage.errors import StorageUnavailableError
 from storage.hub import Hub
@@ -64,7 +67,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
             *sdl.ROUTES,
             *serving.ROUTES,
             *changes.ROUTES,
-            *routes.ROUTES,
+            *imports.ROUTES,
+            *exports.ROUTES,
             *health.ROUTES,
             *metrics.routes(settings),
             *(mount for dialect in DIALECTS for mount in mounts(dialect)),
@@ -84,8 +88,9 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app.state.authenticator = Authenticator(database, cache_seconds=settings.key_cache_seconds)
     app.state.signatures = Signatures(database, app.state.authenticator, ServerSecret(settings))
     app.state.webhooks = Sending(settings, database, _formats(settings))
-    app.state.webhook_pings = Pings(settings, database)
+    app.state.webhook_pings = Pings(app.state.webhooks.client, database, timeout_s=settings.webhook_seconds_max)
     app.state.hub = Hub(database)
+    app.state.alerts = AlertReader(database)
     app.state.import_worker = Worker(database)
     app.state.open_streams = OpenStreams(
         database,
@@ -99,7 +104,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app.state.admission = Admission(settings, persisted, app.state.budgets)
     app.state.meter = Meter(board.seat(), known.operations_of(app.routes, DIALECTS), known.codes())
     app.state.stored_figures = StoredFigures(database)
-    app.state.finished = [app.state.meter.finished]
+    app.state.key_uses = KeyUses(database)
+    app.state.finished = [app.state.meter.finished, app.state.key_uses.finished]
     database.forgotten += [
         app.state.authenticator.forget,
         app.state.open_streams.doubt,
@@ -134,9 +140,15 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     gc.collect()
     gc.freeze()  # what start-up made stays: collections during requests need not look at it
     importing: Worker = app.state.import_worker
-    working = Chore("work on imports", EVERY_S, importing.look)
-    background = Background([*chores(app.state.settings, database, app.state.authenticator), working])
+    background = Background(
+        [
+            *chores(app.state.settings, database, app.state.authenticator),
+            Chore("record what keys call", 30, app.state.key_uses.record),
+            Chore("work on imports", EVERY_S, importing.look),
+        ]
+    )
     background.start()
+    app.state.alerts.start()
     attending = asyncio.create_task(database.attend())
     sampling = Sampling(app.state.meter, app)
     sampling.start()
@@ -148,13 +160,15 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         await app.state.open_streams.close()
         await app.state.hub.close()
         await background.close()
+        await app.state.alerts.close()
         await importing.close()
         await sampling.close()
-        await app.state.webhooks.close()
         await app.state.webhook_pings.close()
+        await app.state.webhooks.close()
         attending.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await attending
         with contextlib.suppress(StorageUnavailableError):  # when keys were last used is not worth an error at the end
             await app.state.authenticator.record_use()
+            await app.state.key_uses.record()
         await database.close()

@@ -21,11 +21,12 @@ import structlog
 from gateway.authentication import Authenticator
 from gateway.dialects.wc_v3.signatures import REMEMBERED_S
 from gateway.settings import Settings
-from storage import idempotency, imports, ledger_partitions, nonces, pruning, webhook_deliveries
+from storage import alerts, idempotency, imports, key_use, ledger_partitions, nonces, pruning, webhook_deliveries
 from storage.database import Database
 from storage.errors import StorageUnavailableError
 from storage.retention import BusyError, alone, in_batches, restful
 
+_ALERTS_KEPT: Final = timedelta(days=30)
 _SOON_S: Final = 60.0
 """A chore begins, and is tried again, within this time; not at once, so that processes that start together spread."""
 log = structlog.get_logger("stockgate.background")
@@ -48,8 +49,10 @@ def chores(settings: Settings, database: Database, authenticator: Authenticator)
         Chore("make the ledger's next months", 3600, kept.make_ahead),
         Chore("forget nonces", 60, kept.forget_nonces),
         Chore("forget idempotency keys", 600, kept.forget_idempotency),
+        Chore("forget alerts", 3600, kept.forget_alerts),
         Chore("prune the ledger", 3600, kept.prune),
         Chore("forget imports", 3600, kept.forget_imports),
+        Chore("forget what keys called", 21_600, kept.forget_key_use),
         Chore("forget deliveries of webhooks", 600, kept.forget_deliveries),
     ]
 
@@ -78,6 +81,10 @@ class Retention:
         if removed := await in_batches(self._database, idempotency.forget, before):
             log.info("forgot idempotency keys", removed=removed, hours=hours)
 
+    async def forget_alerts(self) -> None:
+        """Of low stock, a month after they were found, if every webhook endpoint has read them."""
+        await in_batches(self._database, alerts.forget, datetime.now(UTC) - _ALERTS_KEPT)
+
     async def forget_imports(self) -> None:
         """Those that ended longer ago than the settings say; and those whose upload was cut off have failed."""
         now = datetime.now(UTC)
@@ -92,6 +99,11 @@ class Retention:
         if removed := await in_batches(self._database, webhook_deliveries.forget, before):
             log.info("forgot deliveries of webhooks", removed=removed)
 
+    async def forget_key_use(self) -> None:
+        """What keys called longer ago than anybody asks for."""
+        before = datetime.now(UTC).date() - timedelta(days=key_use.KEPT_DAYS)
+        await in_batches(self._database, key_use.forget, before)
+
     async def prune(self) -> None:
         """Entries of the ledger from before the months that the settings keep."""
         if not (months := self._settings.ledger_months):
@@ -99,6 +111,8 @@ class Retention:
         await self._database.transact(alone)  # looking costs something, too
         old = await self._database.read(pruning.survey, pruning.before_months(months))
         removed = sum([number async for number in pruning.prune(self._database, old)])
+        if old.kept_for is not None:
+            log.warning("old entries of the ledger are still needed", by=old.kept_for.who, after=old.kept_for.position)
         if removed:
             log.info("pruned the ledger", removed=removed, before=old.before.isoformat())
 

@@ -98,6 +98,9 @@ class Settings(BaseSettings):
     metrics_token: SecretStr = Field(
         SecretStr(""), description="What Prometheus sends to read /metrics, 16 characters or more; empty: keys only."
     )
+    ready_lag_seconds_max: float = Field(
+        300.0, ge=1, le=604_800, description="How old changes may get that webhooks or alerts have not got to: /readyz."
+    )
     stop_seconds_max: float = Field(
         10.0, ge=1, le=3600, description="How long requests in progress may take when the server is told to stop."
     )

@@ -43,6 +43,7 @@ from schema.sources import (
     Rows,
     Through,
 )
+from storage.access import Scope
 from storage.json_rows import among, member, rows_of
 from storage.json_sql import json_aggregate, json_object, json_or_null, printed
 from storage.upsert import table_of
@@ -94,6 +95,8 @@ class Compiler:
     def admit(self, selected: Selected, relation: Relation) -> None:
         """Raises GraphQLError when the caller may not ask for these rows in this way."""
         kind = self.sees.kind
+        if relation.admin and not kind.admin:
+            raise forbidden(f"`{selected.name}` needs the scope `{Scope.ADMIN}`, which this API key does not have.")
         if relation.exact and (kind.public or not self.sees.is_exact):
             raise forbidden(f"`{selected.name}` is not for this API key: {_INSIDE}")
         if selected.exact and not self.sees.is_exact:

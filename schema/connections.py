@@ -61,13 +61,13 @@ class Connection(Generic[NodeType]):
 
 
 def page(
-    of: Any, *, limited: bool = False, exact: bool = False, **arguments: Argument
+    of: Any, *, limited: bool = False, exact: bool = False, admin: bool = False, **arguments: Argument
 ) -> Callable[[Callable[..., Rows]], Any]:
     """A field that is a connection over rows of another type; decorates as schema.sources.one() does.
 
     It has the arguments `first`, `after`, `last` and `before` besides, which are the compiler's.
     """
-    return relation(PAGE, Connection[of], {**_PAGING, **arguments}, limited=limited, exact=exact)
+    return relation(PAGE, Connection[of], {**_PAGING, **arguments}, limited=limited, exact=exact, admin=admin)
 
 
 _PAGING: Final = {

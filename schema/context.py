@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from graphql.execution.values import VariableValues
 
@@ -18,6 +18,36 @@ from storage.hub import Hub
 
 if TYPE_CHECKING:
     from schema.operations import Operation
+    from storage.webhook_endpoints import Endpoint
+
+
+class Tried(Protocol):
+    """What came of a trial."""
+
+    @property
+    def status(self) -> int | None:
+        """The receiver's HTTP status; None without an answer."""
+
+    @property
+    def duration_ms(self) -> int:
+        """How long it took."""
+
+    @property
+    def error(self) -> str | None:
+        """What was wrong."""
+
+
+class Webhooks(Protocol):
+    """What managing webhook endpoints needs of the server."""
+
+    async def check(self, url: str) -> None:
+        """Refuse a URL to which nothing would be sent. Refuses with: INVALID_WEBHOOK_URL."""
+
+    def new_secret(self) -> tuple[str, str]:
+        """A secret as its owner is shown it, and as it is stored."""
+
+    async def try_out(self, endpoint: Endpoint) -> Tried:
+        """Send an endpoint a test event, now and once. Refuses with: INVALID_VALUE."""
 
 
 def _now() -> datetime:
@@ -34,7 +64,8 @@ class Context:
 
     `cost_per_minute` is what keys without a budget of their own may spend, None without limit.
     `now` is the time of the operation, which `clock` tells once for all of it. Subscriptions need the `hub`.
-    `forget_tokens()` is called when a token is no longer what its transport may remember of it.
+    `forget_tokens()` is called when a token is no longer what its transport may remember of it. Whoever registers
+    webhook endpoints needs `webhooks`.
     """
 
     database: Database
@@ -46,6 +77,7 @@ class Context:
     hub: Hub | None = None
     clock: Callable[[], datetime] = _now
     forget_tokens: Callable[[], None] = _remember_nothing
+    webhooks: Webhooks | None = None
     operation: Operation = field(init=False, repr=False)
     variables: VariableValues = field(init=False, repr=False)
     now: datetime = field(init=False)
@@ -69,4 +101,5 @@ class Context:
     def kind(self) -> Kind:
         """What of the caller decides the shape of a statement."""
         credential = self.credential
-        return Kind(credential.locations is not None, credential.is_public, credential.visibility)
+        is_limited = credential.locations is not None
+        return Kind(is_limited, credential.is_public, credential.visibility, self.may(Scope.ADMIN))

@@ -9,7 +9,14 @@ from strawberry import UNSET as NOT_GIVEN
 
 from schema.inputs import LocationKeyInput
 from schema.sources import EXACT
-from schema.types.choices import AvailabilityStatus, LocationKind, ProductStatus, ProductType, StockChangeReason
+from schema.types.choices import (
+    AvailabilityStatus,
+    LocationKind,
+    ProductStatus,
+    ProductType,
+    StockChangeReason,
+    WebhookDeliveryStatus,
+)
 
 
 @strawberry.input(description="A range of whole numbers; both ends belong to it.")
@@ -165,3 +172,15 @@ class StockChangeFilter:
     created_after: datetime | None = strawberry.field(default=NOT_GIVEN, description="Later than this time.")
     created_before: datetime | None = strawberry.field(default=NOT_GIVEN, description="Earlier than this time.")
     sequence: IntRange | None = strawberry.field(default=NOT_GIVEN, description="With sequences in this range.")
+
+
+@strawberry.input(description="Which deliveries of webhooks: those that meet all conditions given.")
+class WebhookDeliveryFilter:
+    """Compiled by schema.types.webhook_endpoint."""
+
+    statuses: list[WebhookDeliveryStatus] | None = strawberry.field(
+        default=NOT_GIVEN, description="Of which one of these became."
+    )
+    topics: list[str] | None = strawberry.field(default=NOT_GIVEN, description="Of one of these topics.")
+    event_ids: list[str] | None = strawberry.field(default=NOT_GIVEN, description="Of one of these events: `evt_17`.")
+    updated_after: datetime | None = strawberry.field(default=NOT_GIVEN, description="Last tried after this time.")

@@ -11,10 +11,18 @@ from schema.queries.products import ProductQueries
 from schema.queries.source_rules import SourceRuleQueries
 from schema.queries.stock import StockQueries
 from schema.queries.viewer import ViewerQueries
+from schema.queries.webhooks import WebhookQueries
 
 
 @strawberry.type(description="What can be asked. Every field is one SQL statement, whatever is selected below it.")
 class Query(
-    ProductQueries, StockQueries, LocationQueries, HistoryQueries, NodeQueries, ViewerQueries, SourceRuleQueries
+    ProductQueries,
+    StockQueries,
+    LocationQueries,
+    HistoryQueries,
+    NodeQueries,
+    ViewerQueries,
+    SourceRuleQueries,
+    WebhookQueries,
 ):
     """The root of all reads."""

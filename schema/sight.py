@@ -28,6 +28,7 @@ class Kind(NamedTuple):
     limited: bool = False
     public: bool = False
     visibility: Visibility = Visibility.EXACT
+    admin: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,8 +139,8 @@ class Relation:
 
     A `limited` one depends on the caller: it gets `sees`, as a limited Leaf does. One that `derives` makes rows of its
     own, and gets `new_name` to name its parts by. An `exact` one is refused to those who do not see quantities as they
-    are, and to public callers. What it `inherits` are arguments of the list that it is in, which may be `over` another
-    argument.
+    are, and to public callers; one for an `admin` to all without that scope. What it `inherits` are arguments of the
+    list that it is in, which may be `over` another argument.
     """
 
     rows: Callable[..., Rows]
@@ -150,6 +150,7 @@ class Relation:
     exact: bool = False
     inherits: tuple[str, ...] = ()
     over: Over | None = None
+    admin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,14 +272,20 @@ class Argument:
 
 
 def one(
-    returns: Any, *, limited: bool = False, derives: bool = False, exact: bool = False, **arguments: Argument
+    returns: Any,
+    *,
+    limited: bool = False,
+    derives: bool = False,
+    exact: bool = False,
+    admin: bool = False,
+    **arguments: Argument,
 ) -> Callable[[Callable[..., Rows]], Any]:
     """A field that is one row of another type, or null.
 
     Decorates the function that says which: of the row it hangs on, the row it leads to, and its arguments as slots.
     Its docstring is the field's description.
     """
-    return relation(ONE, returns, arguments, limited=limited, derives=derives, exact=exact)
+    return relation(ONE, returns, arguments, limited=limited, derives=derives, exact=exact, admin=admin)
 
 
 def many(

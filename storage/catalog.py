@@ -27,7 +27,7 @@ from storage.source_rules import Governing
 from storage.tables import Location, Product, StockLevel
 from storage.upsert import table_of, upsert_rows
 
-_ORIGIN: Final = Origin("catalog-import", principal="catalog-import")
+ORIGIN: Final = Origin("catalog-import", principal="catalog-import")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ Check = Callable[[CatalogPlan], Iterable[Problem]]
 
 
 async def import_catalog(
-    session: AsyncSession, document: object, *, origin: Origin = _ORIGIN, check: Check | None = None
+    session: AsyncSession, document: object, *, origin: Origin = ORIGIN, check: Check | None = None
 ) -> Imported:
     """Make the catalogue say what the document says of it; what the document does not mention stays as it is.
 

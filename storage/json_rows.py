@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import BindParameter, ColumnElement, FromClause, SelectBase, Text, bindparam, literal_column
+from sqlalchemy import ColumnElement, FromClause, SelectBase, Text, bindparam, literal_column
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -183,8 +183,8 @@ def _among_postgresql(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
     return f"{column} = ANY (ARRAY({items}))"
 
 
-def among(column: Any, values: BindParameter[Any] | str) -> ColumnElement[bool]:
-    """Whether the value of a column is one of a JSON list, given as a bind parameter or its name."""
+def among(column: Any, values: ColumnElement[Any] | str) -> ColumnElement[bool]:
+    """Whether the value of a column is one of a JSON list, given as a bind parameter or its name, or in a column."""
     return _Among(column, bindparam(values, type_=Text()) if isinstance(values, str) else values)
 
 

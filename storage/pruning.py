@@ -3,6 +3,9 @@
 Each step is a transaction of its own that removes entries and adds them to openings, so that at any time the sum of a
 level's deltas and of its opening's is its quantity. Whoever was killed between two steps, or in one, is run again. On
 PostgreSQL a month that is wholly old is dropped; all else goes in batches, so small that no writer waits long.
+
+What webhook endpoints and other readers of the feed have not had yet stays (feed_needs.py), however old. Each step
+looks anew: an endpoint may have been resumed since the one before.
 """
 
 from __future__ import annotations
@@ -33,9 +36,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage import ledger_partitions
+from storage import feed_needs, ledger_partitions
 from storage.columns import Id, Timestamp
 from storage.database import Database
+from storage.feed_needs import Need
 from storage.ledger_partitions import Month
 from storage.planning import Level
 from storage.retention import BATCH, BusyError, alone, restful, unhurried
@@ -54,7 +58,8 @@ _group: Final = table_of(StockChangeGroup)
 
 @dataclass(frozen=True, slots=True)
 class Old:
-    """What is older than a time: so many entries, of which the last has this sequence."""
+    """What is older than a time: so many entries, of which the last has this sequence. `kept_for` is who keeps pruning
+    from going beyond that."""
 
     before: datetime
     entries: int = 0
@@ -63,6 +68,7 @@ class Old:
     first: datetime | None = None
     last: int = 0
     delta: int = 0
+    kept_for: Need | None = None
 
 
 def before_months(months: int, now: datetime | None = None) -> datetime:
@@ -73,7 +79,9 @@ def before_months(months: int, now: datetime | None = None) -> datetime:
 async def survey(session: AsyncSession, before: datetime) -> Old:
     """What a pruning would remove."""
     await unhurried(session)
-    entry, old = _entry.c, _entry.c.created_at < before
+    entry, need = _entry.c, await feed_needs.first(session)
+    is_old = entry.created_at < before
+    old = is_old if need is None else and_(is_old, entry.sequence <= need.position)
     levels = select(entry.product_id, entry.location_id).where(old).distinct().subquery()
     found = select(
         func.count(),
@@ -84,7 +92,9 @@ async def survey(session: AsyncSession, before: datetime) -> Old:
         func.coalesce(func.sum(entry.delta), 0),
     ).where(old)
     entries, levels_, groups, first, last, delta = (await session.execute(found)).one()
-    return Old(before, entries, levels_, groups, first, last, int(delta))
+    if need is not None and not await session.scalar(select(exists().where(is_old, entry.sequence > need.position))):
+        need = None
+    return Old(before, entries, levels_, groups, first, last, int(delta), need)
 
 
 async def prune(database: Database, old: Old, *, patience_s: float = 0) -> AsyncIterator[int]:
@@ -134,7 +144,7 @@ async def _prune_batch(session: AsyncSession, old: Old, after: int) -> tuple[int
     """Where the next batch goes on, and how many entries this one removed."""
     await alone(session)
     values: dict[str, Any] = {"after": after, "before": old.before}
-    through, number = (await session.execute(_END, {**values, "last": old.last})).one()
+    through, number = (await session.execute(_END, {**values, "last": await _last(session, old.last)})).one()
     if not number:
         return old.last, 0
     values["through"] = through
@@ -143,8 +153,14 @@ async def _prune_batch(session: AsyncSession, old: Old, after: int) -> tuple[int
     return through, number
 
 
+async def _last(session: AsyncSession, last: int) -> int:
+    """The last sequence that may go now."""
+    need = await feed_needs.first(session)
+    return last if need is None else min(last, need.position)
+
+
 async def _prune_month(session: AsyncSession, month: Month, last: int) -> int:
-    """Drop a month; 0 when it has entries that were not surveyed: they go in batches, without these."""
+    """Drop a month; 0 when it has entries that stay: the others go in batches, without these."""
     await alone(session)
     if month not in await ledger_partitions.months(session):
         return 0
@@ -152,7 +168,7 @@ async def _prune_month(session: AsyncSession, month: Month, last: int) -> int:
     values = {"since": month.start, "before": month.end}
     found = select(func.count(), func.coalesce(func.max(_entry.c.sequence), 0)).where(_IN_MONTH)
     number, largest = (await session.execute(found, values)).one()
-    if largest > last:
+    if largest > await _last(session, last):
         return 0
     await session.execute(_fold(session, _IN_MONTH), values)
     if not await ledger_partitions.drop(session, month):

@@ -20,6 +20,7 @@ from storage.catalog_document import Problem
 from storage.catalog_planning import CatalogPlan, Planned, Values
 from storage.changes import Origin, sku_key
 from storage.errors import ErrorCode
+from storage.imports import Options, State
 from storage.slugs import slug_of
 from storage.tables import ImportJob, Location
 from storage.upsert import table_of
@@ -27,8 +28,14 @@ from storage.upsert import table_of
 KIND: Final = "woocommerce"
 DIALECT: Final = "woocommerce-import"
 _MARK: Final = KIND
+_NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
+"""Until when such a job is leased: only the command that began it can go on with it, for it has the store's key."""
 _SAMPLE_MAX: Final = 100
 _job: Final = table_of(ImportJob)
+
+
+class ImportCancelledError(Exception):
+    """Somebody cancelled the import, or began it anew. What was written before stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +68,7 @@ async def unfinished(session: AsyncSession, fingerprint: str) -> StoreImport | N
         .limit(1)
     )
     found = (await session.execute(query)).first()
-    return None if found is None or found.state != "applying" else StoreImport(*found[:3])
+    return None if found is None or found.state != State.APPLYING.value else StoreImport(*found[:3])
 
 
 async def begin(session: AsyncSession, store: str, fingerprint: str, options: Mapping[str, Any]) -> StoreImport:
@@ -69,12 +76,13 @@ async def begin(session: AsyncSession, store: str, fingerprint: str, options: Ma
     now = datetime.now(UTC)
     await session.execute(
         update(_job)
-        .where(_job.c.fingerprint == fingerprint, _job.c.kind == KIND, _job.c.state == "applying")
-        .values(state="cancelled", updated_at=now, finished_at=now)
+        .where(_job.c.fingerprint == fingerprint, _job.c.kind == KIND, _job.c.state == State.APPLYING.value)
+        .values(state=State.CANCELLED.value, updated_at=now, finished_at=now)
     )
     row = {
-        "kind": KIND, "state": "applying", "name": store, "fingerprint": fingerprint, "options": dict(options),
-        "principal": store, "sample": [], "created_at": now, "updated_at": now,
+        "kind": KIND, "state": State.APPLYING.value, "name": store, "fingerprint": fingerprint,
+        "options": {**Options().stored(), **options}, "principal": store, "sample": [],
+        "leased_by": DIALECT, "leased_until": _NEVER, "created_at": now, "updated_at": now,
     }  # fmt: skip
     number = (await session.execute(insert(_job).values(row).returning(_job.c.id))).scalar_one()
     return StoreImport(number, 0, now)
@@ -83,9 +91,8 @@ async def begin(session: AsyncSession, store: str, fingerprint: str, options: Ma
 async def finish(session: AsyncSession, job_id: int) -> None:
     """All pages were written."""
     now = datetime.now(UTC)
-    await session.execute(
-        update(_job).where(_job.c.id == job_id).values(state="finished", updated_at=now, finished_at=now)
-    )
+    done = {"state": State.FINISHED.value, "leased_until": None, "updated_at": now, "finished_at": now}
+    await session.execute(update(_job).where(_job.c.id == job_id).values(done))
 
 
 async def import_page(
@@ -93,8 +100,8 @@ async def import_page(
 ) -> Imported:
     """Write the products of one page with their stock, and how far the import has got with it.
 
-    Rows of products are marked with the store that they are from. Raises CatalogError with everything that is wrong;
-    then nothing was written.
+    Rows of products are marked with the store that they are from. Raises CatalogError with everything that is wrong,
+    and ImportCancelledError; then nothing was written.
     """
     rows = [{**row, "extra": {**row.get("extra", {}), _MARK: {"store": store}}} for row in document["products"]]
     origin = Origin(DIALECT, principal=store)
@@ -110,17 +117,20 @@ async def import_page(
 
 
 async def _record(session: AsyncSession, job_id: int, progress: Progress) -> None:
-    sample = (await session.execute(select(_job.c.sample).where(_job.c.id == job_id))).scalar_one()
+    is_under_way = (_job.c.id == job_id, _job.c.state == State.APPLYING.value)
+    sample = (await session.execute(select(_job.c.sample).where(*is_under_way))).scalar()
+    if sample is None:
+        raise ImportCancelledError
     await session.execute(
         update(_job)
-        .where(_job.c.id == job_id)
+        .where(*is_under_way)
         .values(
             applied_chunks=progress.page,
             chunks=progress.pages,
             rows=_job.c.rows + progress.rows,
             changed=_job.c.changed + progress.changed,
             unchanged=_job.c.unchanged + progress.unchanged,
-            failed=_job.c.failed + len(progress.refused),
+            refused=_job.c.refused + len(progress.refused),
             sample=[*sample, *progress.refused][:_SAMPLE_MAX],
             updated_at=datetime.now(UTC),
         )

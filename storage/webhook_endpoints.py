@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import and_, delete, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage import change_feed, openings, webhook_topics
+from storage import alerts, change_feed, openings, webhook_topics
 from storage.changes import UNSET, Refused, Unset, is_storable
 from storage.errors import ErrorCode, InventoryError
 from storage.retention import LOCK
@@ -129,6 +129,8 @@ async def create(session: AsyncSession, new: NewEndpoint) -> Endpoint:
     """A new endpoint, which is sent what happens from now on. Raises EndpointRefusedError."""
     values = {column.name: getattr(new, column.name) for column in fields(new)}
     _check(values, new.format)
+    if alerts.are_wanted(new.topics):
+        await alerts.begin(session)
     now = datetime.now(UTC)
     position = await change_feed.horizon(session)
     row = {**_stored(values), "position": position, "failures": 0, "created_at": now, "updated_at": now}
@@ -143,14 +145,22 @@ async def change(session: AsyncSession, endpoint_id: int, edit: EndpointEdit) ->
     """
     before = await known(session, endpoint_id)
     values = edit.given()
+    if before.format != STANDARD and "topics" in values and "extra" not in values:
+        message = f"The topics of this endpoint are chosen by its owner, who made it in the format {before.format}."
+        raise EndpointRefusedError([Refused(ErrorCode.INVALID_VALUE, message, "topics")])
     _check(values, before.format)
-    return await _written(session, endpoint_id, _stored(values))
+    if alerts.are_wanted(values.get("topics", ())):
+        await alerts.begin(session)
+    written = await _written(session, endpoint_id, _stored(values))
+    await alerts.end_unless_wanted(session)
+    return written
 
 
 async def remove(session: AsyncSession, endpoint_id: int) -> Endpoint:
     """Forget an endpoint and its deliveries, and say what it was. Refuses with: WEBHOOK_NOT_FOUND."""
     endpoint = await known(session, endpoint_id)
     await session.execute(delete(_table).where(_table.c.id == endpoint_id))
+    await alerts.end_unless_wanted(session)
     return endpoint
 
 
@@ -161,7 +171,7 @@ async def rotate_secret(session: AsyncSession, endpoint_id: int, sealed: str, *,
     """
     if not timedelta() <= previous_for <= PREVIOUS_MAX:
         message = f"The previous secret stays valid for 0 to {int(PREVIOUS_MAX.total_seconds())} seconds."
-        raise InventoryError(ErrorCode.INVALID_VALUE, message, "previous_valid_for")
+        raise InventoryError(ErrorCode.INVALID_VALUE, message, "previous_valid_for_seconds")
     before = await known(session, endpoint_id)
     values: dict[str, Any] = {"secret": sealed, "previous_secret": None, "previous_until": None}
     if previous_for:
@@ -189,7 +199,8 @@ async def pinged(session: AsyncSession, endpoint_id: int, url: str) -> None:
 
 
 async def resume(session: AsyncSession, endpoint_id: int, *, start: Start | None = None) -> Endpoint:
-    """Send again, from where it was; with `start` NOW without what happened in between.
+    """Send again, from where it was; with `start` NOW without what happened in between. Endpoints of other formats than
+    STANDARD are never sent that.
 
     What it missed may have been pruned: only active endpoints keep the ledger from it. Then it has to be said where it
     goes on. Refuses with: WEBHOOK_NOT_FOUND, EVENTS_PRUNED.
@@ -198,7 +209,7 @@ async def resume(session: AsyncSession, endpoint_id: int, *, start: Start | None
         await session.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
     endpoint = await known(session, endpoint_id)
     position = endpoint.position
-    if start is Start.NOW:
+    if start is Start.NOW or endpoint.format != STANDARD:
         position = await change_feed.horizon(session)
     elif (gap := await gap_of(session, endpoint)) is not None:
         if start is None:

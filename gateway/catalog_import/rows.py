@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -22,6 +22,9 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "stock_status": {"1": "instock", "0": "outofstock", "backorder": "onbackorder"},
     "kind": {},
 }
+_TRIMMED: Final = frozenset(
+    {"regular_price", "sale_price", "tax_rate", "sale_starts_at", "sale_ends_at", "created_at", "latitude", "longitude"}
+)
 _DOCUMENTS: Final = frozenset({"attributes", "extra"})
 _YES: Final = frozenset({"yes", "true", "1"})
 _NO: Final = frozenset({"no", "false", "0"})
@@ -70,10 +73,7 @@ def _value(column: str, text: str) -> Any:
     if (words := _WORDS.get(column)) is not None:
         word = text.strip().casefold()
         return words.get(word, word)
-    return _AS_WRITTEN.get(column, str.strip)(text)
-
-
-_AS_WRITTEN: Final[Mapping[str, Callable[[str], str]]] = dict.fromkeys(("name", "description"), str)
+    return text.strip() if column in _TRIMMED else text
 
 
 def _whole(text: str) -> int | str:

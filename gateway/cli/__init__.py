@@ -10,13 +10,16 @@ import typer
 from gateway.cli import (
     catalog,
     database,
+    exports,
     inspection,
+    key_report,
     keys,
     ledger,
     migrate_data,
     operations,
     rules,
     serving,
+    webhooks,
     woocommerce,
 )
 from gateway.cli import imports as files
@@ -33,12 +36,16 @@ key = typer.Typer(help="API keys: who may read and write.", no_args_is_help=True
 webhook_secret = typer.Typer(
     help="Secrets for systems that push webhooks.", no_args_is_help=True, rich_markup_mode=None
 )
+webhook = typer.Typer(
+    help="Webhooks out: who is sent events, and what became of them.", no_args_is_help=True, rich_markup_mode=None
+)
 listed = typer.Typer(
     help="GraphQL operations that may run where only listed ones may.", no_args_is_help=True, rich_markup_mode=None
 )
 entries = typer.Typer(help="The ledger: archive and prune what is old.", no_args_is_help=True, rich_markup_mode=None)
 ownership = typer.Typer(help="Who may write which field.", no_args_is_help=True, rich_markup_mode=None)
 imports = typer.Typer(help="Bring in your own data.", no_args_is_help=True, rich_markup_mode=None)
+exported = typer.Typer(help="Write what there is to files.", no_args_is_help=True, rich_markup_mode=None)
 
 app.command()(serving.serve)
 app.command()(database.migrate)
@@ -54,12 +61,30 @@ app.add_typer(imports, name="import")
 imports.command("catalog")(catalog.import_catalog)
 imports.command("inventory")(files.import_inventory)
 imports.command("woocommerce")(woocommerce.import_woocommerce)
+app.add_typer(exported, name="export")
+exported.command("inventory")(exports.inventory)
+exported.command("products")(exports.products)
+exported.command("locations")(exports.locations)
+exported.command("ledger")(exports.ledger)
 app.add_typer(key, name="key")
 key.command("create")(keys.create_key)
 key.command("list")(keys.list_keys)
+key.command("report")(key_report.report)
 key.command("rotate")(keys.rotate_key)
 key.command("revoke")(keys.revoke_key)
 app.add_typer(webhook_secret, name="webhook-secret")
+app.add_typer(webhook, name="webhook")
+webhook.command("create")(webhooks.create)
+webhook.command("list")(webhooks.list_endpoints)
+webhook.command("show")(webhooks.show)
+webhook.command("pause")(webhooks.pause)
+webhook.command("resume")(webhooks.resume)
+webhook.command("disable")(webhooks.disable)
+webhook.command("delete")(webhooks.delete)
+webhook.command("rotate")(webhooks.rotate)
+webhook.command("deliveries")(webhooks.deliveries)
+webhook.command("redeliver")(webhooks.redeliver)
+webhook.command("test")(webhooks.try_out)
 app.add_typer(listed, name="operations")
 listed.command("add")(operations.add)
 listed.command("list")(operations.list_operations)

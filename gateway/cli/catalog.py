@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, NamedTuple
 
 import typer
 
+from gateway.cli import on_behalf
 from gateway.cli.database import with_database
 from gateway.cli.failures import CommandError
 
 if TYPE_CHECKING:  # imported when a command runs, so that --help is quick
-    from storage.catalog import Imported
+    from storage.catalog import Counts, Imported
     from storage.database import Database
 
 ListName = Literal["products", "locations", "stock"]
@@ -66,6 +68,7 @@ def import_catalog(
         str | None,
         typer.Option(metavar="SLUG", help="Where the stock of products is; the default location without it."),
     ] = None,
+    as_key: on_behalf.As = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and say what would be done.")] = False,
 ) -> None:
     """Import locations, products and stock from a file.
@@ -86,18 +89,22 @@ def import_catalog(
     """
     from gateway.csv_files import FileError
 
-    asking = Asking(of, tuple(mapping or ()), encoding, location)
+    asking = Asking(of, tuple(mapping or ()), encoding, location, as_key)
     try:
         done, notes = _imported(file, file_format, asking, dry_run=dry_run)
     except FileError as error:
         raise CommandError(f"{file}: {error}") from None
-    would = "would be " if dry_run else ""
     for noun, counts in (("locations", done.locations), ("products", done.products), ("stock levels", done.stock)):
-        typer.echo(
-            f"{noun}: {counts.created} {would}created, {counts.updated} {would}updated, {counts.unchanged} unchanged"
-        )
+        typer.echo(told(noun, counts, dry_run=dry_run))
     for note in notes:
         typer.echo(f"note: {note}", err=True)
+
+
+def told(noun: str, counts: Counts, *, dry_run: bool) -> str:
+    """What became of the rows of one list, in a line."""
+    would = "would be " if dry_run else ""
+    line = f"{noun}: {counts.created} {would}created, {counts.updated} {would}updated, {counts.unchanged} unchanged"
+    return f"{line}, {counts.ignored} {would}ignored, for others own them" if counts.ignored else line
 
 
 class Asking(NamedTuple):
@@ -107,6 +114,7 @@ class Asking(NamedTuple):
     mapping: tuple[str, ...]
     encoding: str | None
     location: str | None
+    as_key: str = ""
 
 
 def _imported(
@@ -120,7 +128,8 @@ def _imported(
     of = file_format or files.format_of(path.name, source.read(64))
     source.seek(0)
     if of == "json":
-        return with_database(lambda database: _written(database, load(source.read()), dry_run=dry_run)), ()
+        as_key = asking.as_key
+        return with_database(lambda database: _written(database, load(source.read()), as_key, dry_run=dry_run)), ()
 
     async def run(database: Database) -> tuple[Imported, Sequence[str]]:
         location_id = await database.read(store_imports.location_id, asking.location)
@@ -133,7 +142,7 @@ def _imported(
                 else f"There is no location {asking.location!r}."
             )
         try:
-            done = await _written(database, table.document, dry_run=dry_run)
+            done = await _written(database, table.document, asking.as_key, dry_run=dry_run)
         except CatalogError as error:
             raise CatalogError([table.told(problem) for problem in error.problems]) from None
         return done, table.notes
@@ -144,11 +153,12 @@ def _imported(
     return with_database(run)
 
 
-async def _written(database: Database, document: object, *, dry_run: bool) -> Imported:
+async def _written(database: Database, document: object, as_key: str, *, dry_run: bool) -> Imported:
     from storage import catalog
 
     run = database.rehearse if dry_run else database.transact
-    return await run(catalog.import_catalog, document)
+    origin = await on_behalf.origin(database, as_key, catalog.ORIGIN)
+    return await run(partial(catalog.import_catalog, origin=origin), document)
 
 
 def _opened(path: Path) -> BinaryIO:

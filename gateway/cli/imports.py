@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final
 
 import typer
 
+from gateway.cli import on_behalf
 from gateway.cli.database import with_database
 from gateway.cli.failures import CommandError
 from storage.changes import Origin, Reason
@@ -46,6 +47,7 @@ def import_inventory(
     encoding: Annotated[str, typer.Option(help="Of the file, when it is neither UTF-8, UTF-16 nor Windows-1252.")] = "",
     reason: Annotated[Reason, typer.Option(help="What the ledger shall say.")] = Reason.SYNC,
     note: Annotated[str, typer.Option(help="In your own words, for the ledger; otherwise the file's name.")] = "",
+    as_key: on_behalf.As = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only the preview: nothing is written.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Without a terminal nobody is asked.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Import a file that was imported before.")] = False,
@@ -88,7 +90,7 @@ def import_inventory(
             note,
         )
         with _opened(file) as source:
-            command = _Command(source, file.name, options, dry_run=dry_run, yes=yes, again=again, errors=errors)
+            command = _Command(source, file.name, options, as_key, dry_run=dry_run, yes=yes, again=again, errors=errors)
             with _seldom_collected():
                 with_database(command.run)
     except FileError as error:
@@ -135,13 +137,14 @@ class _Command:
         source: BinaryIO,
         name: str,
         options: Options,
+        as_key: str,
         *,
         dry_run: bool,
         yes: bool,
         again: bool,
         errors: Path | None,
     ) -> None:
-        self._source, self._name, self._options = source, name, options
+        self._source, self._name, self._options, self._as_key = source, name, options, as_key
         self._dry_run, self._yes, self._again, self._errors = dry_run, yes, again, errors
 
     async def run(self, database: Database) -> None:
@@ -161,7 +164,7 @@ class _Command:
         from storage import imports
         from storage.imports import State
 
-        origin = Origin(imports.DIALECT, principal=_PRINCIPAL)
+        origin = await on_behalf.origin(database, self._as_key, Origin(imports.DIALECT, principal=_PRINCIPAL))
         fingerprint = await fingerprint_of(self._source, self._options, origin)
         found = await database.read(imports.latest, fingerprint)
         if found is not None and found.state is State.FINISHED and not (self._again or self._dry_run):

@@ -15,6 +15,7 @@ from gateway.cli.failures import CommandError
 
 if TYPE_CHECKING:  # imported when a command runs, so that --help is quick
     from storage.database import Database
+    from storage.feed_needs import Need
     from storage.pruning import Old
 
 Before = Annotated[
@@ -65,7 +66,8 @@ def prune(before: Before = None, keep_months: Months = None, *, dry_run: DryRun 
     Give --before or --keep-months. What a level's entries added up to stays, as its opening: `stockgate reconcile` goes
     on explaining every quantity. What cannot be told any more: the history from before, and what requests from before
     changed, so that these cannot be taken back. Who follows the change feed from before that is told so
-    (SEQUENCE_PRUNED). `stockgate ledger archive` writes all of it to a file first.
+    (SEQUENCE_PRUNED). `stockgate ledger archive` writes all of it to a file first. What active webhook endpoints have
+    not been sent yet stays.
 
     Clients need not stop: months that are wholly old are dropped at once on PostgreSQL, and all else goes in small
     batches. When it is interrupted, or killed, run it again.
@@ -95,6 +97,14 @@ def _surveyed(before: datetime | None, months: int | None) -> Old:
 
 
 def _shown(old: Old) -> str:
+    return _counted(old) + (_kept(old.kept_for) if old.kept_for else "")
+
+
+def _kept(need: Need) -> str:
+    return f" (what comes after sequence {need.position} stays: {need.who} has not had it yet)"
+
+
+def _counted(old: Old) -> str:
     if not old.entries:
         return f"0 entries from before {old.before:%Y-%m-%d}"
     return (

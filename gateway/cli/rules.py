@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gateway.cli import on_behalf
 from gateway.cli.database import with_database
 from gateway.cli.failures import CommandError
 
@@ -110,17 +111,15 @@ def remove_rule(field: Owned, location: Where = "") -> None:
 
 
 async def _key_ids(session: AsyncSession, named: Sequence[str]) -> list[int]:
-    """The API keys that are valid and have this number, else this name: a rotated key has it twice."""
+    """The API keys that are named."""
     from storage import access
 
-    keys = [key for key in await access.list_api_keys(session) if access.is_valid(key)]
+    keys = await access.list_api_keys(session)
     ids: list[int] = []
     for text in named:
-        found = [key for key in keys if str(key.id) == text] or [key for key in keys if key.name == text]
+        found = on_behalf.matching(keys, text)
         if not found:
-            raise CommandError(
-                f"--owner {text!r}: no valid API key has this number or name. `stockgate key list` shows them."
-            )
+            raise CommandError(f"--owner {text!r}: {on_behalf.UNKNOWN}")
         ids += [key.id or 0 for key in found]
     return list(dict.fromkeys(ids))
 

@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from gateway.authentication import Authenticator, Principal
 from gateway.graphql.refusals import FORBIDDEN, UNAUTHENTICATED, RefusedError
 from gateway.settings import Settings
+from gateway.webhooks.registration import Registration
 from schema.context import Context
 from schema.operations import Operation
 from storage.access import Scope
@@ -59,4 +60,5 @@ def context_of(app: Starlette, principal: Principal, request_id: str) -> Context
         cost_per_minute=settings.cost_per_minute or None,
         hub=app.state.hub,
         forget_tokens=authenticator.forget,
+        webhooks=Registration(settings),
     )

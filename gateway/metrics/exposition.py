@@ -127,6 +127,8 @@ def _of_feed(stored: Stored) -> Iterator[Metric]:
     yield _by(
         "stockgate_feed_reader_behind", "Changes that a reader of our own has not seen.", "reader", stored.readers
     )
+    age = "Age of the oldest change that some reader of our own has not seen."
+    yield _gauge("stockgate_feed_reader_lag_seconds", age, stored.reader_lag_s)
     yield _by("stockgate_webhook_endpoints", "Webhook endpoints.", "status", stored.endpoints)
     waiting = "Deliveries that failed and wait for their next attempt, of all endpoints."
     yield _gauge("stockgate_webhook_waiting", waiting, stored.waiting)

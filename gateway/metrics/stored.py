@@ -47,7 +47,8 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """How things are in the database. `lag_s` is the age of the oldest change that an active endpoint has not got."""
+    """How things are in the database. `lag_s` is the age of the oldest change that an active endpoint has not got,
+    `reader_lag_s` that of the oldest which a reader of our own, such as the one that finds alerts, has not seen."""
 
     up: bool = False
     migrations_pending: bool | None = None
@@ -57,6 +58,7 @@ class Stored:
     furthest: tuple[Endpoint, ...] = ()
     waiting: int = 0
     lag_s: float = 0.0
+    reader_lag_s: float = 0.0
     readers: Mapping[str, int] = field(default_factory=dict)
     imports: Mapping[str, int] = field(default_factory=dict)
 
@@ -106,6 +108,7 @@ async def read(session: AsyncSession) -> Stored:
     by_status = select(col(WebhookEndpoint.status), func.count()).group_by(col(WebhookEndpoint.status))
     by_state = select(col(ImportJob.state), func.count()).group_by(col(ImportJob.state))
     readers = (await session.execute(select(col(FeedReader.name), col(FeedReader.position)).limit(20))).all()
+    late = [position for _, position in readers if position < horizon]
     active = [horizon - each.behind for each in furthest if each.status == "active" and each.behind]
     return Stored(
         up=True,
@@ -116,6 +119,7 @@ async def read(session: AsyncSession) -> Stored:
         furthest=furthest,
         waiting=sum(waiting.values()),
         lag_s=await _age_s(session, min(active)) if active else 0.0,
+        reader_lag_s=await _age_s(session, min(late)) if late else 0.0,
         readers={name: max(horizon - position, 0) for name, position in readers},
         imports=_counted(await session.execute(by_state)),
     )

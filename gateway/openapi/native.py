@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from gateway.exports.formats import WRITINGS
 from gateway.graphql import media_types
 from gateway.graphql.sse import EVENT_STREAM
 from gateway.imports.described import OPERATIONS as IMPORTS
@@ -127,8 +128,11 @@ class FeedFailure(TypedDict):
 class Health(TypedDict):
     """How the process is; `reason` when it cannot serve."""
 
-    status: Literal["ok", "ready", "unavailable"]
+    status: Literal["ok", "ready", "degraded", "unavailable"]
     reason: NotRequired[str]
+    migrations: NotRequired[str]
+    webhooks: NotRequired[dict[str, Any]]
+    alerts: NotRequired[dict[str, Any]]
 
 
 _KEYS: Final = {
@@ -211,12 +215,35 @@ DESCRIBED: Final = Described(
             ],
         ),
         *IMPORTS,
+        Operation(
+            "GET",
+            "/api/exports/{kind}",
+            "Export stock, the catalogue or the ledger",
+            {
+                200: Answer(
+                    "Every row, as CSV with a byte order mark, or as JSON Lines.",
+                    content={writing.media_type.partition(";")[0]: str for writing in WRITINGS.values()},
+                    headers=["X-Stockgate-Sequence", "Content-Disposition"],
+                ),
+                404: Answer("There is no such export.", FeedFailure),
+                **_FEED_FAILED,
+            },
+            description="All rows are from one moment: what is committed up to the sequence in `X-Stockgate-Sequence` "
+            "is in them, and `GET /api/changes?after=` it tells what came later. `stockgate import` reads the file.",
+            parameters=[
+                Parameter("kind", Literal["inventory", "products", "locations", "ledger"], "What to export.", "path"),
+                Parameter("format", Literal["csv", "jsonl"], "The form of the file; csv."),
+            ],
+        ),
         Operation("GET", "/healthz", "Does the process live?", {200: Answer("It does.", Health)}, security=()),
         Operation(
             "GET",
             "/readyz",
             "Can it serve?",
-            {200: Answer("It can.", Health), 503: Answer("It cannot; `reason`.", Health, headers=["Retry-After"])},
+            {
+                200: Answer("It can; `degraded` when webhooks or alerts lag.", Health),
+                503: Answer("It cannot; `reason`.", Health, headers=["Retry-After"]),
+            },
             security=(),
         ),
         Operation(

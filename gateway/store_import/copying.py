@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -18,7 +18,7 @@ from storage import store_imports
 from storage.catalog import Counts, Imported
 from storage.catalog_document import CatalogError, Problem
 from storage.database import Database
-from storage.store_imports import Progress, StoreImport
+from storage.store_imports import ImportCancelledError, Progress, StoreImport
 
 _AT_ONCE: Final = 4
 _PLACE: Final = re.compile(r"(products|stock)\[([0-9]+)\](?:\.([a-z_]+).*)?")
@@ -149,6 +149,8 @@ class _Copier:
             document, owners = _document(left, self.location_id)
             try:
                 done = await run(store_imports.import_page, document, self.store.url, job_id, progress)
+            except ImportCancelledError:
+                raise StoreError("The import was cancelled. What was written before stays.") from None
             except CatalogError as error:
                 blamed = _blamed(error.problems, owners)
                 if not blamed:
@@ -230,4 +232,4 @@ def _blamed(problems: Sequence[Problem], owners: Mapping[str, Sequence[tuple[int
 
 
 def _sum(one: Counts, other: Counts) -> Counts:
-    return Counts(one.created + other.created, one.updated + other.updated, one.unchanged + other.unchanged)
+    return Counts(*(mine + others for mine, others in zip(astuple(one), astuple(other), strict=True)))

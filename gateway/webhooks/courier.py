@@ -141,7 +141,7 @@ class Courier:
     async def _send_all(self) -> None:
         while not self._halted:
             self._wake.clear()
-            if len(self._reading) < _PAGE and self._reading.read_up_to < self._horizon:
+            if self._can_read:
                 await self._read_more()
             await self._unblock()
             self._begin()
@@ -152,6 +152,8 @@ class Courier:
 
     @property
     def _can_read(self) -> bool:
+        if self._format.merges and (self._lines or self._running):
+            return False
         return len(self._reading) < _PAGE and self._reading.read_up_to < self._horizon
 
     @property

@@ -71,6 +71,11 @@ class Judged:
 class Format(Protocol):
     """How the endpoints of a format are told of events."""
 
+    @property
+    def merges(self) -> bool:
+        """Whether events that come while others are being told of may share a message: then no more are read until all
+        that was read has been sent."""
+
     async def messages(self, endpoint: Endpoint, events: Sequence[Event], database: Database) -> Sequence[Message]:
         """The requests that tell of the events, each event in one of them, in order. Events may share one.
 

@@ -25,6 +25,8 @@ GONE: Final = "The receiver answered 410 Gone: it wants nothing any more."
 class Standard:
     """Signs with the endpoint's secret, and for a while after a rotation with the one before, too."""
 
+    merges = False
+
     def __init__(self, server_secret: ServerSecret, timeout_s: float = TIMEOUT_S) -> None:
         self._server_secret = server_secret
         self._timeout_s = timeout_s

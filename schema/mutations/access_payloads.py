@@ -7,10 +7,13 @@ from typing import Any
 
 import strawberry
 from sqlalchemy import Text
+from strawberry import Info
 
+from schema.context import Context
 from schema.errors import UserError
 from schema.sources import Rows, many
 from schema.types.choices import ApiKeyScope, ApiKeyVisibility
+from schema.types.key_route import DAYS_DEFAULT, Days, KeyRoute, routes_of
 from schema.types.location import Location
 from storage import tables
 from storage.json_rows import among, json_text
@@ -33,6 +36,11 @@ class ApiKey:
     created_at: datetime = strawberry.field(description="When it was created.")
     expires_at: datetime | None = strawberry.field(description="Until when it is valid; null: for good.")
     revoked_at: datetime | None = strawberry.field(description="When it was revoked.")
+
+    @strawberry.field(description="What it called in the last `days` days, 400 at most: the latest first.")  # type: ignore[untyped-decorator]
+    async def routes(self, info: Info[Context, None], days: Days = DAYS_DEFAULT) -> list[KeyRoute]:
+        """Read when it is asked for."""
+        return list(await routes_of(info.context, self.database_id, days))
 
     def given(self) -> dict[str, Any]:
         """What the compiled fields hang on."""

@@ -175,6 +175,44 @@ class ApiKeyVisibility(Enum):
     BAND = enum_value("band", description="Not at all: only whether there is enough, little or nothing.")
 
 
+@strawberry.enum(description="How an endpoint is told of events.")
+class WebhookFormat(Enum):
+    """A column of webhook_endpoint."""
+
+    STANDARD = enum_value("standard", description="As the Standard Webhooks specification has it.")
+    WOOCOMMERCE = enum_value("woocommerce", description="As WooCommerce does: created through `wc/v3/webhooks`.")
+
+
+@strawberry.enum(description="Whether events are sent to an endpoint.")
+class WebhookStatus(Enum):
+    """A storage.webhook_endpoints.Status."""
+
+    ACTIVE = enum_value("active", description="Events are sent.")
+    PAUSED = enum_value("paused", description="Nothing is sent until somebody resumes it.")
+    DISABLED = enum_value(
+        "disabled", description="It was given up: `disabledReason` says why. Resume it when that is mended."
+    )
+
+
+@strawberry.enum(description="What became of an event at an endpoint.")
+class WebhookDeliveryStatus(Enum):
+    """A storage.webhook_deliveries.DeliveryStatus."""
+
+    WAITING = enum_value(
+        "waiting", description="It failed and is tried again, or waits behind an earlier event of its stock level."
+    )
+    DELIVERED = enum_value("delivered", description="The receiver took it.")
+    FAILED = enum_value("failed", description="It was given up.")
+
+
+@strawberry.enum(description="Where an endpoint goes on that missed events.")
+class WebhookStart(Enum):
+    """A storage.webhook_endpoints.Start."""
+
+    OLDEST = enum_value("oldest", description="With the oldest event that is left of those it has not had.")
+    NOW = enum_value("now", description="With what happens from now on; what it missed is never sent.")
+
+
 @strawberry.enum(description="What can have an owner: who may write it is said by a source rule.")
 class OwnedField(Enum):
     """A storage.source_rules.OwnedField."""

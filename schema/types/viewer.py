@@ -14,6 +14,7 @@ from schema.context import Context
 from schema.inputs import LocationKeyInput
 from schema.sources import Rows, elsewhere, many
 from schema.types.choices import ApiKeyScope, ApiKeyVisibility, OwnedField
+from schema.types.key_route import DAYS_DEFAULT, Days, KeyRoute, routes_of
 from schema.types.source_rule import SourceRule
 from storage import keys, ownership, rule_writes, source_rules
 from storage.access import Scope, Visibility
@@ -30,6 +31,11 @@ class ViewerKey:
     name: str = strawberry.field(description="Who it is for.")
     hint: str = strawberry.field(description="How it begins, to recognise it in a list.")
     expires_at: datetime | None = strawberry.field(description="When it stops being valid; null for never.")
+
+    @strawberry.field(description="What it called in the last `days` days, 400 at most: the latest first.")  # type: ignore[untyped-decorator]
+    async def routes(self, info: Info[Context, None], days: Days = DAYS_DEFAULT) -> list[KeyRoute]:
+        """Read when it is asked for."""
+        return list(await routes_of(info.context, self.database_id, days))
 
 
 @strawberry.type(description="How exactly quantities are seen.")

@@ -16,6 +16,7 @@ import sys
 import time
 from pathlib import Path
 
+import webhooks
 from postgres import cluster
 from service import Service, is_alive
 from trials import Shop, TrialError, folder, new_shop, run
@@ -72,9 +73,15 @@ def main() -> None:
     parser.add_argument("--engine", choices=[*ENGINES, "both"], default="both")
     parser.add_argument("--times", type=int, help="how many kills; 300 on SQLite and 100 on PostgreSQL without it")
     parser.add_argument("--seed", type=int, default=1, help="of the moments of the kills")
+    parser.add_argument(
+        "--webhooks", action="store_true", help="the gateways that send webhooks instead, 50 times: see webhooks.py"
+    )
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is stopped
     engines = list(ENGINES) if asked.engine == "both" else [asked.engine]
+    if asked.webhooks:
+        delivered = [webhooks.crash(engine, asked.times or 50, asked.seed) for engine in engines]
+        raise SystemExit(0 if all(delivered) else 1)
     fine = [crash(engine, asked.times or ENGINES[engine], asked.seed) for engine in engines]
     raise SystemExit(0 if all(fine) else 1)
 

@@ -83,6 +83,7 @@ def test_help_says_what_each_command_does(stockgate: Stockgate) -> None:
         "seed",
         "import",
         "key",
+        "webhook",
         "webhook-secret",
         "schema",
         "reconcile",
@@ -250,6 +251,27 @@ async def test_a_rule_is_set_by_the_names_of_keys_listed_and_removed(everywhere:
         done = await everywhere("rules", *arguments)
         assert done.code == 1
         assert done.err.startswith(f"stockgate: {told}")
+
+
+def test_an_import_says_whose_data_it_is_where_a_rule_asks(stockgate: Stockgate, tmp_path: Path) -> None:
+    stockgate("import", "catalog", str(CATALOG))
+    stockgate("key", "create", "--name", "ERP", "--scope", "write")
+    document = tmp_path / "new.json"
+    document.write_text('{"stock": [{"sku": "RIDGE-42", "location_slug": "kyiv-podil", "on_hand": 77}]}')
+    counts = tmp_path / "new.csv"
+    counts.write_text("sku,location_slug,stock\nRIDGE-42,kyiv-podil,78\n")
+    stockgate("rules", "set", "stock", "--owner", "ERP", "--mode", "ignore")
+    told = stockgate("import", "catalog", str(document)).out
+    assert told.splitlines()[-1].endswith("0 updated, 1 unchanged; of 1 what others own was ignored")
+    stockgate("rules", "set", "stock", "--owner", "ERP", "--mode", "reject")
+    refused = stockgate("import", "catalog", str(document))
+    assert refused.code == 1
+    assert refused.err.startswith('stockgate: stock[0].on_hand: Stock may be written by the API key "ERP" only: ')
+    assert stockgate("import", "inventory", str(counts), "--yes").code == 1
+    assert "1 updated" in stockgate("import", "catalog", str(document), "--as", "ERP").out.splitlines()[-1]
+    assert stockgate("import", "inventory", str(counts), "--yes", "--as", "1").code == 0
+    unknown = stockgate("import", "inventory", str(counts), "--as", "POS")
+    assert unknown.err.startswith("stockgate: --as 'POS': no valid API key has this number or name.")
 
 
 def test_a_key_that_does_not_exist_cannot_be_revoked(stockgate: Stockgate) -> None:
@@ -506,3 +528,34 @@ async def test_the_data_moves_to_another_database_and_is_compared_with_it(
         1, "stockgate: api_key: the first row that differs is at id 1."
     )  # fmt: skip
     assert re.search(r"^api_key +1 +0  .*DIFFERENT$", verified.out, re.MULTILINE)
+
+
+async def test_exports_go_to_files_and_to_pipes_and_say_their_sequence(everywhere: Everywhere, tmp_path: Path) -> None:
+    await everywhere("import", "catalog", str(CATALOG))
+    file = tmp_path / "stock.csv"
+    file.write_text("old")
+    done = await everywhere("export", "inventory", "--output", str(file))
+    told = re.fullmatch(r"(\d+) rows written to \S+stock.csv, up to sequence (\d+)\.\n", done.err)
+    assert told, done
+    lines = file.read_text("utf-8-sig").splitlines()
+    assert (len(lines), int(told[2]) >= int(told[1])) == (int(told[1]) + 1, True)
+    assert lines[0].startswith("product_id,sku,product_name,location_id,location_slug,location_name,stock,")
+    assert not file.with_name("stock.csv.partial").exists()
+    for name in ("products", "locations", "ledger"):
+        assert (await everywhere("export", name, "-o", str(tmp_path / f"{name}.jsonl"))).code == 0
+    first = json.loads((tmp_path / "products.jsonl").read_text().splitlines()[0])
+    assert (first["id"], first["type"]) == (1, "variable")
+    again = await everywhere("import", "catalog", str(tmp_path / "products.jsonl"))
+    assert re.fullmatch(
+        r"locations: 0 .*\nproducts: 0 created, 0 updated, [1-9]\d* unchanged\nstock levels: 0 .*\n", again.out
+    )
+    counted = await everywhere("import", "inventory", str(file), "--yes")
+    assert (counted.code, ": 0 changed, " in counted.out) == (0, True), counted
+    refused = await everywhere("export", "inventory", "--format", "parquet")
+    assert refused.err.startswith("stockgate: There is no Parquet here: the library that writes it is ")
+    assert (await everywhere("export", "ledger", "-o", "x.txt")).err == (
+        "stockgate: x.txt: its ending is none of .csv and .jsonl, so give --format.\n"
+    )
+    assert (await everywhere("export", "ledger", "-o", "no/x.csv")).err == (
+        "stockgate: Cannot write no/x.csv: No such file or directory.\n"
+    )

@@ -185,4 +185,7 @@ def test_keys_and_the_catalogue_are_for_admins() -> None:
     assert needs(Scope.ADMIN) == {
         "apiKeyCreate", "apiKeyRotate", "apiKeyRevoke", "webhookSecretCreate", "webhookSecretRevoke",
         "locationCreate", "locationUpdate", "locationArchive", "productUpsert", "variationUpsert", "productArchive",
+        "webhookEndpointCreate", "webhookEndpointUpdate", "webhookEndpointDelete", "webhookEndpointRotateSecret",
+        "webhookEndpointPause", "webhookEndpointResume", "webhookEndpointTest", "webhookDeliveryRedeliver",
+        "sourceRuleSet", "sourceRuleRemove",
     }  # fmt: skip

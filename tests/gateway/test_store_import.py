@@ -229,7 +229,7 @@ async def ledger(database: Database) -> list[Any]:
 
 
 async def jobs(database: Database) -> list[Any]:
-    query = "SELECT state, applied_chunks, rows, failed FROM import_job ORDER BY id"
+    query = "SELECT state, applied_chunks, rows, refused FROM import_job ORDER BY id"
     return [tuple(row) for row in (await database.read(lambda session: session.execute(text(query)))).all()]
 
 

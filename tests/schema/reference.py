@@ -54,6 +54,8 @@ READ = (
     tables.StockChangeGroup,
     tables.LedgerEntry,
     tables.CatalogChange,
+    tables.WebhookEndpoint,
+    tables.WebhookDelivery,
 )
 
 
@@ -173,6 +175,9 @@ class Shop:
                 deleted = row["kind"] == "deleted"
                 kind = "location" if row["product_id"] is None else "product"
                 self.all_changes.append(Change(self, {**row, "kind": kind, "deleted": deleted}))
+        is_everywhere = visible is None
+        self.all_endpoints = [WebhookEndpoint(self, row) for row in rows[tables.WebhookEndpoint] if is_everywhere]
+        self.all_deliveries = [WebhookDelivery(self, row) for row in rows[tables.WebhookDelivery] if is_everywhere]
         self.all_changes.sort(key=lambda change: change.sequence)
         if who.is_public:
             self._show_only_what_is_on_show()
@@ -333,6 +338,20 @@ class Shop:
         later = [change for change in self.all_changes if change.sequence > after_sequence]
         last = later[:first][-1].sequence if later[:first] else after_sequence
         return {"changes": later[:first], "next_sequence": last, "has_more": len(later) > first}
+
+    def webhook_endpoints(self, **page: Any) -> Any:
+        self._refuse_to_others()
+        return _page(self.all_endpoints, "id", lambda endpoint: (endpoint.number,), **page)
+
+    def webhook_endpoint(self, id: str) -> Any:  # noqa: A002
+        self._refuse_to_others()
+        number = _number("WebhookEndpoint", id)
+        return _first(endpoint for endpoint in self.all_endpoints if endpoint.number == number)
+
+    def _refuse_to_others(self) -> None:
+        self._refuse_history()
+        if Scope.ADMIN not in self.who.scopes:
+            raise GraphQLError("endpoints are hidden")
 
     def node(self, id: str) -> Any:  # noqa: A002
         found = re.fullmatch("gid://stockgate/([A-Za-z]+)/([0-9-]+)", id)
@@ -543,6 +562,41 @@ class LedgerEntry(OfLevel):
     def __getattr__(self, name: str) -> Any:
         of_group = ("reason", "note", "reference", "principal", "api_key_id", "dialect", "request_id")
         return getattr(self.group(), name) if name in of_group else super().__getattr__(name)
+
+
+class WebhookEndpoint(Record):
+    """An address that events are sent to."""
+
+    def previous_secret_until(self) -> Any:
+        return self.previous_until
+
+    def locations(self) -> Any:
+        return [place for place in self.shop.all_locations if place.number in (self.location_ids or ())]
+
+    def products(self) -> Any:
+        return [product for product in self.shop.all_products if product.number in (self.product_ids or ())]
+
+    def deliveries(self, filter: Any = None, **page: Any) -> Any:  # noqa: A002
+        mine = [delivery for delivery in self.shop.all_deliveries if delivery.endpoint_id == self.number]
+        mine = [delivery for delivery in mine if _is_delivery(delivery, filter or {})]
+        return _page(mine, "sequence", lambda delivery: (delivery.sequence,), **page, descending=True)
+
+
+class WebhookDelivery(Record):
+    """What became of an event."""
+
+    def endpoint(self) -> Any:
+        return _first(endpoint for endpoint in self.shop.all_endpoints if endpoint.number == self.endpoint_id)
+
+
+def _is_delivery(delivery: WebhookDelivery, wanted: Mapping[str, Any]) -> bool:
+    statuses = wanted.get("statuses")
+    return (
+        (statuses is None or delivery.status in {status.lower() for status in statuses})
+        and ((topics := wanted.get("topics")) is None or delivery.topic in topics)
+        and ((ids := wanted.get("event_ids")) is None or delivery.event_id in ids)
+        and ((after := wanted.get("updated_after")) is None or _is_after(delivery.updated_at, after))
+    )
 
 
 class Offered:

@@ -14,7 +14,15 @@ from sqlmodel import SQLModel
 
 from storage.change_feed import Kind
 from storage.changes import Reason
-from storage.tables import CatalogChange, LedgerEntry, Product, StockChangeGroup, StockLevel
+from storage.tables import (
+    CatalogChange,
+    LedgerEntry,
+    Product,
+    StockChangeGroup,
+    StockLevel,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 from tests.builders import EPOCH, a_location, a_product
 
 TEXTS: Final = (
@@ -55,14 +63,24 @@ STATUSES: Final = ("publish", "publish", "publish", "publish", "draft", "pending
 
 
 def tables() -> list[list[Any]]:
-    """The rows of each table: locations, products, stock levels, change groups, ledger entries, catalogue changes.
+    """The rows of each table: locations, products, stock levels, change groups, ledger entries, catalogue changes,
+    webhook endpoints and deliveries.
 
     Always the same.
     """
     rng = random.Random(20_260_102)  # noqa: S311 (no secret)
     return [
         list(rows)
-        for rows in (_locations(), _products(rng), _levels(rng), _groups(), _entries(rng), _catalog_changes())
+        for rows in (
+            _locations(),
+            _products(rng),
+            _levels(rng),
+            _groups(),
+            _entries(rng),
+            _catalog_changes(),
+            _endpoints(),
+            _deliveries(),
+        )
     ]
 
 
@@ -215,6 +233,35 @@ def _catalog_changes() -> Iterator[SQLModel]:
             location_id=location_id,
             kind=kind,
             created_at=TIMES[sequence % len(TIMES)],
+        )
+
+
+def _endpoints() -> Iterator[SQLModel]:
+    common = {"url": "https://erp.example/hook", "secret": "sealed", "created_at": TIMES[0], "updated_at": TIMES[1]}
+    yield WebhookEndpoint(id=1, name="ERP", topics=["*"], position=30, **common)
+    narrow = {"topics": ["stock.*", "product.updated"], "location_ids": [2, 1, 99], "product_ids": [3, 41]}
+    until = {"previous_until": TIMES[2], "failing_since": TIMES[3], "retry_at": TIMES[0], "failures": 7}
+    yield WebhookEndpoint(id=2, name="Łódź", status="paused", position=0, **narrow, **until, **common)
+    gone = {"status": "disabled", "disabled_reason": "It answered 410 Gone."}
+    yield WebhookEndpoint(id=7, name="", format="woocommerce", topics=[], position=47, **gone, **common)
+
+
+def _deliveries() -> Iterator[SQLModel]:
+    for number, sequence in enumerate((1, 2, 17, 30, 35), start=1):
+        status = ("delivered", "waiting", "failed")[number % 3]
+        answered = {"response_status": 500, "error": 'HTTP 500 "oops"', "duration_ms": 12, "next_at": TIMES[1]}
+        yield WebhookDelivery(
+            id=number,
+            endpoint_id=1 + number % 2,
+            event_id=f"evt_{sequence}",
+            topic=("stock.changed", "product.updated")[number % 2],
+            sequence=sequence,
+            status=status,
+            attempts=number,
+            payload='{"type":"é"}' if status == "failed" else None,
+            created_at=TIMES[0],
+            updated_at=TIMES[number % len(TIMES)],
+            **(answered if status == "waiting" else {}),
         )
 
 

@@ -55,7 +55,7 @@ def both(shop: Caller) -> Both:
     return Both(shop)
 
 
-LOCATIONS, PRODUCTS, LEVELS, GROUPS, ENTRIES, CHANGES = rows_of_shop.tables()
+LOCATIONS, PRODUCTS, LEVELS, GROUPS, ENTRIES, CHANGES, ENDPOINTS, DELIVERIES = rows_of_shop.tables()
 _some = st.sampled_from
 
 
@@ -167,6 +167,11 @@ MEANINGS = {
     **_paged("Query.stockLevels", _level_cursors("PRODUCT", "ASC")),
     **_paged("Query.lowStock", _level_cursors("DEFICIT", "DESC")),
     **_paged("Query.stockChanges", _entry_cursors),
+    "Query.webhookEndpoint.id": _ids("WebhookEndpoint", [endpoint.id for endpoint in ENDPOINTS]),
+    **_paged("Query.webhookEndpoints", _some([Cursor.at("id", endpoint.id) for endpoint in ENDPOINTS])),
+    **_paged("WebhookEndpoint.deliveries", _some([Cursor.at("sequence desc", d.sequence) for d in DELIVERIES])),
+    "WebhookDeliveryFilter.topics": _some(["stock.changed", "product.updated", "*"]),
+    "WebhookDeliveryFilter.eventIds": _some(["evt_1", "evt_17", "17", ""]),
     **_paged("Location.stockLevels", _level_cursors("PRODUCT", "ASC")),
     **_paged("StockLevel.history", _entry_cursors),
     "LocationKey.id": _ids("Location", [location.id for location in LOCATIONS]),

@@ -12,7 +12,16 @@ import pytest
 from sqlalchemy import literal, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage import feed_entries, inventory, ledger_partitions, openings, pruning, reconciliation, reversals
+from storage import (
+    feed_entries,
+    inventory,
+    ledger_partitions,
+    openings,
+    pruning,
+    reconciliation,
+    reversals,
+    webhook_endpoints,
+)
 from storage.changes import AdjustQuantity, Origin, Reason, SetQuantity
 from storage.columns import Timestamp
 from storage.conditions import levels_changed_since, on_hand_at
@@ -21,10 +30,11 @@ from storage.errors import ErrorCode, InventoryError, SequencePrunedError
 from storage.feed_entries import Wanted
 from storage.ledger_partitions import Month
 from storage.retention import BATCH, BusyError
-from storage.tables import LedgerEntry, LedgerOpening, StockChangeGroup, StockLevel
-from storage.upsert import table_of
+from storage.tables import FeedReader, LedgerEntry, LedgerOpening, StockChangeGroup, StockLevel, WebhookEndpoint
+from storage.upsert import insert_rows, table_of
 from tests.builders import a_change, a_group, a_transfer
 from tests.storage.reading import on_hand, rows
+from tests.storage.test_webhook_events import an_endpoint
 
 NOW = Month.of(datetime.now(UTC))
 _level = table_of(StockLevel)
@@ -205,4 +215,40 @@ async def test_one_process_prunes_at_a_time(catalogue: Database) -> None:
         await other.execute(text("SELECT pg_advisory_xact_lock(7402518937)"))
         with pytest.raises(BusyError):
             await prune(catalogue, ago(6))
+    assert await prune(catalogue, ago(6)) == 1
+
+
+async def test_what_an_endpoint_or_a_reader_has_not_had_yet_stays_however_old(catalogue: Database) -> None:
+    async def stand(position: int, model: Any, **where: Any) -> None:
+        async def write(session: AsyncSession) -> None:
+            table = table_of(model)
+            columns = [table.c[name] == value for name, value in where.items()]
+            await session.execute(update(table).where(*columns).values(position=position))
+
+        await catalogue.transact(write)
+
+    for time in (ago(9), ago(9, 1), ago(8), ago(8, 1), ago(7)):
+        await apply(catalogue, time, a_change(1, 1, quantity=AdjustQuantity(1)))
+    stock = await catalogue.transact(webhook_endpoints.create, an_endpoint(name="ERP", topics=("stock.*",)))
+    await catalogue.transact(webhook_endpoints.create, an_endpoint(topics=("product.*",)))
+    await stand(0, WebhookEndpoint, name="ERP")
+    await catalogue.transact(insert_rows, FeedReader, [{"name": "alerts", "position": 3, "updated_at": ago(0)}])
+    assert await prune(catalogue, ago(6)) == 0
+
+    await stand(4, WebhookEndpoint, name="ERP")
+    old = await catalogue.read(pruning.survey, ago(6))
+    assert (old.last, old.entries, old.kept_for) == (3, 3, (3, "the reader 'alerts'"))
+    assert await prune(catalogue, ago(6)) == 3
+    await stand(5, FeedReader)
+    old = await catalogue.read(pruning.survey, ago(6))
+    assert old.kept_for == (4, f"webhook endpoint {stock.id} (ERP)")
+
+    # whoever is resumed between the look and the step is minded, too
+    await catalogue.transact(webhook_endpoints.pause, stock.id)
+    old = await catalogue.read(pruning.survey, ago(6))
+    assert (old.last, old.kept_for) == (5, None)
+    await catalogue.transact(webhook_endpoints.resume, stock.id)
+    assert sum([number async for number in pruning.prune(catalogue, old)]) == 1
+    assert list(await sequences(catalogue)) == [5]
+    await catalogue.transact(webhook_endpoints.disable, stock.id, "It answered 410 Gone.")
     assert await prune(catalogue, ago(6)) == 1

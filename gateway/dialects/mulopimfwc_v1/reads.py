@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-import anyio
-import anyio.lowlevel
 from sqlalchemy.ext.asyncio import AsyncSession
-from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.responses import Response
 
 from gateway.dialects.mulopimfwc_v1 import csv_rows, requests, responses
 from gateway.dialects.mulopimfwc_v1.credentials import caller_of, sees_stock
@@ -19,6 +16,7 @@ from gateway.dialects.mulopimfwc_v1.items import slug_of
 from gateway.dialects.mulopimfwc_v1.requests import Export, Paging
 from gateway.dialects.mulopimfwc_v1.responses import ExportRow, Product
 from gateway.dialects.wordpress import Answer, RestError, RestRequest
+from gateway.downloads import Download, unbroken
 from storage import deadline, locations, products, stock_levels, turnstile
 from storage.locations import ListedLocation
 from storage.products import ProductFilter
@@ -118,33 +116,8 @@ async def _download(request: RestRequest, wanted: Export) -> Response:
     now = datetime.now(UTC)
     headers = {"Content-Disposition": f"attachment; filename=inventory-export-{now:%Y-%m-%d-%H%M%S}.csv"}
     whole = request.http.method != "HEAD"
-    return _Download(_text(first, chunks, whole=whole), headers=headers, media_type=_MEDIA_TYPE)
-
-
-class _Download(StreamingResponse):
-    """A stream that ends when its response does, also when the client hangs up; not when garbage is collected."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            with anyio.CancelScope(shield=True):
-                await self.body_iterator.aclose()  # type: ignore[attr-defined] # it is always a generator here
-
-
-async def _text(first: str, chunks: AsyncGenerator[str], *, whole: bool) -> AsyncIterator[str]:
-    """The file's text. A client that hangs up is noticed between two chunks: a statement that were cancelled while it
-    runs would cost its connection."""
-    try:
-        chunk: str | None = csv_rows.HEADER + first if whole else None
-        while chunk is not None:
-            yield chunk
-            await anyio.lowlevel.checkpoint()
-            with anyio.CancelScope(shield=True):
-                chunk = await anext(chunks, None)
-    finally:
-        with anyio.CancelScope(shield=True):
-            await chunks.aclose()
+    text = unbroken(csv_rows.HEADER + first, chunks, whole=whole)
+    return Download(text, headers=headers, media_type=_MEDIA_TYPE)
 
 
 async def _chunks(request: RestRequest, wanted: Export) -> AsyncGenerator[str]:

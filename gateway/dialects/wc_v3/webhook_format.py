@@ -11,6 +11,8 @@ import hashlib
 import hmac
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache, partial
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -21,10 +23,10 @@ from gateway.dialects.wc_v3.responses import KEPT, Site
 from gateway.dialects.wc_v3.site import WC_VERSION, WP_VERSION
 from gateway.dialects.wc_v3.webhook_topics import PRODUCT_SET_STOCK, VARIATION_SET_STOCK
 from gateway.dialects.wordpress.answers import encode
-from gateway.server_secret import ServerSecret
+from gateway.server_secret import ServerSecret, ServerSecretError
 from gateway.settings import Settings
-from gateway.webhooks.message import Answer, Judged, Message, Verdict
-from gateway.webhooks.sealing import unseal
+from gateway.webhooks.message import Answer, Headers, Judged, Message, UnsignedError, Verdict
+from gateway.webhooks.sealing import SealBrokenError, unseal
 from storage import product_views, unit_changes
 from storage.database import Database
 from storage.product_views import ProductView
@@ -45,15 +47,16 @@ class Webhook:
     endpoint: Endpoint
     topic: str
     site: Site
-    secret: str
+    server_secret: ServerSecret
+    timeout_s: float
 
     @classmethod
     def of(cls, endpoint: Endpoint, settings: Settings, server_secret: ServerSecret) -> Webhook:
-        """Raises SealBrokenError. Links begin as those begin that clients are answered with: else as its creator's."""
+        """Links begin as those begin that clients are answered with: else as its creator's."""
         kept: Mapping[str, str] = endpoint.extra[KEPT]
         home = settings.public_url.rstrip("/") or kept["home"]
         site = Site(home, ZoneInfo(settings.timezone), verbs=_VERBS)
-        return cls(endpoint, kept["topic"], site, unseal(server_secret.value(), endpoint.secret))
+        return cls(endpoint, kept["topic"], site, server_secret, settings.webhook_seconds_max)
 
     def message(self, events: Sequence[Event], body: bytes) -> Message:
         """One delivery. Its id is the same however often it is tried, and no other has it."""
@@ -67,11 +70,11 @@ class Webhook:
             "X-WC-Webhook-Topic": self.topic,
             "X-WC-Webhook-Resource": resource,
             "X-WC-Webhook-Event": event,
-            "X-WC-Webhook-Signature": signature(body, self.secret),
             "X-WC-Webhook-ID": str(self.endpoint.id),
             "X-WC-Webhook-Delivery-ID": hashlib.sha256(told.encode()).hexdigest()[:32],
         }
-        return Message(events, self.endpoint.url, body, headers)
+        signed = partial(_signature, body, self.server_secret, self.endpoint.secret)
+        return Message(events, self.endpoint.url, body, headers, signed, self.timeout_s)
 
 
 def signature(body: bytes, secret: str) -> str:
@@ -79,8 +82,21 @@ def signature(body: bytes, secret: str) -> str:
     return base64.b64encode(hmac.digest(secret.encode(), body, "sha256")).decode()
 
 
+def _signature(body: bytes, server_secret: ServerSecret, sealed: str, _now: datetime) -> Headers:
+    try:
+        return {"X-WC-Webhook-Signature": signature(body, _opened(server_secret.value(), sealed))}
+    except (ServerSecretError, SealBrokenError) as error:
+        raise UnsignedError(str(error)) from None
+
+
+_opened: Final = lru_cache(maxsize=1024)(unseal)
+"""To open a seal takes longer than to sign."""
+
+
 class WooCommerce:
     """The format `woocommerce`: what gateway.webhooks.message.Format asks for."""
+
+    merges = True
 
     def __init__(self, settings: Settings, server_secret: ServerSecret) -> None:
         self._settings = settings

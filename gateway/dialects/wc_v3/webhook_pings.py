@@ -9,8 +9,6 @@ from collections.abc import Iterable
 import structlog
 
 from gateway.dialects.wc_v3.webhook_format import USER_AGENT
-from gateway.settings import Settings
-from gateway.webhooks.allowed import Allowed
 from gateway.webhooks.client import Client
 from gateway.webhooks.message import Message
 from storage import webhook_endpoints
@@ -24,9 +22,10 @@ log = structlog.get_logger("stockgate.wc_v3")
 class Pings:
     """The pings that are under way. No request waits for them, and none is tried again before the webhook is saved."""
 
-    def __init__(self, settings: Settings, database: Database) -> None:
-        self._client = Client(Allowed.of(settings.webhook_targets_allowed))
+    def __init__(self, client: Client, database: Database, *, timeout_s: float) -> None:
+        self._client = client
         self._database = database
+        self._timeout_s = timeout_s
         self._tasks: set[asyncio.Task[None]] = set()
 
     def send(self, saved: Iterable[Endpoint]) -> None:
@@ -45,10 +44,9 @@ class Pings:
         for task in tasks:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-        await self._client.close()
 
     async def _ping(self, endpoint: Endpoint) -> None:
-        answer = await self._client.post(_message(endpoint))
+        answer = await self._client.post(_message(endpoint, self._timeout_s))
         if answer.status != 200:
             log.warning("ping failed", webhook=endpoint.id, status=answer.status, error=answer.error)
             return
@@ -58,7 +56,7 @@ class Pings:
             log.warning("ping not recorded", webhook=endpoint.id, error=str(error))
 
 
-def _message(endpoint: Endpoint) -> Message:
+def _message(endpoint: Endpoint, timeout_s: float) -> Message:
     """A form without any of the headers that deliveries have: that is how receivers tell it from those."""
     form = {"Content-Type": "application/x-www-form-urlencoded", "User-Agent": USER_AGENT, "Accept": "*/*"}
-    return Message([], endpoint.url, f"webhook_id={endpoint.id}".encode(), form)
+    return Message([], endpoint.url, f"webhook_id={endpoint.id}".encode(), form, timeout_s=timeout_s)

@@ -1,0 +1,1 @@
+"""Exports: what storage.exports reads, as CSV and JSON Lines."""
