@@ -5,6 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from schema.mutations.access import AccessMutations
+from schema.mutations.imports import ImportMutations
 from schema.mutations.inventory import InventoryMutations
 from schema.mutations.locations import LocationMutations
 from schema.mutations.products import ProductMutations
@@ -14,6 +15,12 @@ from schema.mutations.webhooks import WebhookMutations
 
 @strawberry.type(description="What can be changed. A refusal is in `userErrors`, and then nothing was half-written.")
 class Mutation(
-    AccessMutations, ProductMutations, LocationMutations, InventoryMutations, SourceRuleMutations, WebhookMutations
+    AccessMutations,
+    ProductMutations,
+    LocationMutations,
+    InventoryMutations,
+    SourceRuleMutations,
+    WebhookMutations,
+    ImportMutations,
 ):
     """The root of all writes."""
