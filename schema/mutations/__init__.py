@@ -10,6 +10,7 @@ from schema.mutations.inventory import InventoryMutations
 from schema.mutations.locations import LocationMutations
 from schema.mutations.products import ProductMutations
 from schema.mutations.source_rules import SourceRuleMutations
+from schema.mutations.thresholds import ThresholdMutations
 from schema.mutations.webhooks import WebhookMutations
 
 
@@ -20,6 +21,7 @@ class Mutation(
     LocationMutations,
     InventoryMutations,
     SourceRuleMutations,
+    ThresholdMutations,
     WebhookMutations,
     ImportMutations,
 ):
