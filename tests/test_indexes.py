@@ -27,7 +27,17 @@ from gateway.settings import Settings
 from schema.context import Context
 from schema.operations import Operation
 from scripts.benchmarks.loading import Load, load_database
-from storage import idempotency, nonces, openings, product_search, pruning, tables, webhook_events, webhook_payloads
+from storage import (
+    idempotency,
+    nonces,
+    openings,
+    product_search,
+    pruning,
+    tables,
+    webhook_deliveries,
+    webhook_events,
+    webhook_payloads,
+)
 from storage.changes import UNSET, Origin
 from storage.columns import Timestamp
 from storage.database import Database
@@ -51,6 +61,7 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "updatedAfter": RECENT, "changedSinceSequence": "LAST", "keys": LOCATIONS, "kind": "STORE", "pickup": "true",
     "disabled": "true", "reasons": "[LOSS]", "dialects": '["stock-api/v2"]', "apiKeyIds": "[77]", "groupId": '"17"',
     "createdAfter": RECENT, "createdBefore": LONG_AGO, "sequence": "{gte: LAST}",
+    "endpointIds": '["1"]', "statuses": "[FAILED]", "topics": '["stock.changed"]', "eventIds": '["evt_1"]',
 }  # fmt: skip
 """Of each key of a filter a value that few rows meet."""
 
@@ -68,7 +79,8 @@ def graphql_cases(size: Load) -> Iterator[Case]:
     last = str(size.levels - 1)
     for name, field in schema.schema._schema.query_type.fields.items():  # type: ignore[union-attr]
         paged = "first: 20, " if "first" in field.args else ""
-        selected = "{ nodes { id } }" if paged else "{ id }"
+        id_ = "databaseId" if name.startswith("webhook") else "id"
+        selected = f"{{ nodes {{ {id_} }} }}" if paged else f"{{ {id_} }}"
         if given := field.args.get("filter"):
             filter_ = get_named_type(given.type)
             assert isinstance(filter_, GraphQLInputObjectType)
@@ -237,6 +249,8 @@ async def _chores(database: Database) -> list[tuple[str, tuple[str, Any]]]:
         await nonces.forget(session, 0)
         await idempotency.forget(session, NOW)
         await pruning._prune_groups(session, (NOW, 10**9))
+        await webhook_deliveries.forget(session, NOW)
+        await webhook_deliveries.heads(session, 1)
         await openings.pruned_up_to(session)
         await session.execute(select(openings.is_pruned_at(literal(NOW, Timestamp()))))
 
