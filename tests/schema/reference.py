@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property, lru_cache
 from typing import Any, Self
@@ -515,6 +515,22 @@ class StockLevel(OfLevel):
     def deficit(self) -> int | None:
         available = self.available()
         return None if available is None else self.threshold - available
+
+    def _outflow(self, days: int) -> int:
+        if not 1 <= days <= 366:
+            raise GraphQLError("`days` must be from 1 to 366")
+        used_up = {"sale", "promotion", "production", "sync", "unspecified", "other"}
+        since = datetime.now(UTC) - timedelta(days=days)
+        mine = (self.product_id, self.location_id)
+        went = [e for e in self.shop.all_entries if (e.product_id, e.location_id) == mine and e.delta < 0]
+        return -sum(e.delta for e in went if e.created_at >= since and e.group().row["reason"] in used_up)
+
+    def outflow_per_day(self, days: int = 28) -> float:
+        return math.floor(self._outflow(days) * 100 / days + 0.5) / 100
+
+    def days_of_cover(self, days: int = 28) -> float | None:
+        available, outflow = self.available(), self._outflow(days)
+        return None if available is None or not outflow else max(available, 0) * 10 * days // outflow / 10
 
     def is_offered(self) -> bool:
         location = _first(place for place in self.shop.every_location if place.number == self.location_id)
