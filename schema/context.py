@@ -18,16 +18,36 @@ from storage.hub import Hub
 
 if TYPE_CHECKING:
     from schema.operations import Operation
+    from storage.webhook_endpoints import Endpoint
+
+
+class Tried(Protocol):
+    """What came of a trial."""
+
+    @property
+    def status(self) -> int | None:
+        """The receiver's HTTP status; None without an answer."""
+
+    @property
+    def duration_ms(self) -> int:
+        """How long it took."""
+
+    @property
+    def error(self) -> str | None:
+        """What was wrong."""
 
 
 class Webhooks(Protocol):
-    """What registering an endpoint needs of the server."""
+    """What managing webhook endpoints needs of the server."""
 
     async def check(self, url: str) -> None:
         """Refuse a URL to which nothing would be sent. Refuses with: INVALID_WEBHOOK_URL."""
 
     def new_secret(self) -> tuple[str, str]:
         """A secret as its owner is shown it, and as it is stored."""
+
+    async def try_out(self, endpoint: Endpoint) -> Tried:
+        """Send an endpoint a test event, now and once. Refuses with: INVALID_VALUE."""
 
 
 def _now() -> datetime:

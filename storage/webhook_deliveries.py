@@ -292,3 +292,15 @@ async def forget(session: AsyncSession, before: datetime) -> int:
     )
     removed = await session.execute(delete(_delivery).where(tuple_(_delivery.c.id).in_(first)))
     return cast("CursorResult[Any]", removed).rowcount
+
+
+async def newest(
+    session: AsyncSession, endpoint_id: int, *, statuses: Iterable[str] | None = None, limit: int = 100
+) -> list[dict[str, Any]]:
+    """What became of an endpoint's last events, the newest first; of those with some statuses only."""
+    found = select(_delivery).where(_delivery.c.endpoint_id == endpoint_id)
+    values = {}
+    if statuses is not None:
+        found, values = found.where(among(_delivery.c.status, "statuses")), {"statuses": json_text(sorted(statuses))}
+    rows = await session.execute(found.order_by(_delivery.c.sequence.desc()).limit(limit), values)
+    return [dict(row) for row in rows.mappings()]

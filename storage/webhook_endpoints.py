@@ -145,6 +145,9 @@ async def change(session: AsyncSession, endpoint_id: int, edit: EndpointEdit) ->
     """
     before = await known(session, endpoint_id)
     values = edit.given()
+    if before.format != STANDARD and "topics" in values and "extra" not in values:
+        message = f"The topics of this endpoint are chosen by its owner, who made it in the format {before.format}."
+        raise EndpointRefusedError([Refused(ErrorCode.INVALID_VALUE, message, "topics")])
     _check(values, before.format)
     if alerts.are_wanted(values.get("topics", ())):
         await alerts.begin(session)
@@ -196,7 +199,8 @@ async def pinged(session: AsyncSession, endpoint_id: int, url: str) -> None:
 
 
 async def resume(session: AsyncSession, endpoint_id: int, *, start: Start | None = None) -> Endpoint:
-    """Send again, from where it was; with `start` NOW without what happened in between.
+    """Send again, from where it was; with `start` NOW without what happened in between. Endpoints of other formats than
+    STANDARD are never sent that.
 
     What it missed may have been pruned: only active endpoints keep the ledger from it. Then it has to be said where it
     goes on. Refuses with: WEBHOOK_NOT_FOUND, EVENTS_PRUNED.
@@ -205,7 +209,7 @@ async def resume(session: AsyncSession, endpoint_id: int, *, start: Start | None
         await session.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
     endpoint = await known(session, endpoint_id)
     position = endpoint.position
-    if start is Start.NOW:
+    if start is Start.NOW or endpoint.format != STANDARD:
         position = await change_feed.horizon(session)
     elif (gap := await gap_of(session, endpoint)) is not None:
         if start is None:

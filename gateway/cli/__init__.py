@@ -19,6 +19,7 @@ from gateway.cli import (
     operations,
     rules,
     serving,
+    webhooks,
     woocommerce,
 )
 from gateway.cli import imports as files
@@ -35,6 +36,9 @@ app = typer.Typer(help=_HELP, no_args_is_help=True, add_completion=False, rich_m
 key = typer.Typer(help="API keys: who may read and write.", no_args_is_help=True, rich_markup_mode=None)
 webhook_secret = typer.Typer(
     help="Secrets for systems that push webhooks.", no_args_is_help=True, rich_markup_mode=None
+)
+webhook = typer.Typer(
+    help="Webhooks out: who is sent events, and what became of them.", no_args_is_help=True, rich_markup_mode=None
 )
 listed = typer.Typer(
     help="GraphQL operations that may run where only listed ones may.", no_args_is_help=True, rich_markup_mode=None
@@ -71,6 +75,18 @@ key.command("report")(key_report.report)
 key.command("rotate")(keys.rotate_key)
 key.command("revoke")(keys.revoke_key)
 app.add_typer(webhook_secret, name="webhook-secret")
+app.add_typer(webhook, name="webhook")
+webhook.command("create")(webhooks.create)
+webhook.command("list")(webhooks.list_endpoints)
+webhook.command("show")(webhooks.show)
+webhook.command("pause")(webhooks.pause)
+webhook.command("resume")(webhooks.resume)
+webhook.command("disable")(webhooks.disable)
+webhook.command("delete")(webhooks.delete)
+webhook.command("rotate")(webhooks.rotate)
+webhook.command("deliveries")(webhooks.deliveries)
+webhook.command("redeliver")(webhooks.redeliver)
+webhook.command("test")(webhooks.try_out)
 app.add_typer(listed, name="operations")
 listed.command("add")(operations.add)
 listed.command("list")(operations.list_operations)

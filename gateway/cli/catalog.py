@@ -15,7 +15,7 @@ from gateway.cli.database import with_database
 from gateway.cli.failures import CommandError
 
 if TYPE_CHECKING:  # imported when a command runs, so that --help is quick
-    from storage.catalog import Imported
+    from storage.catalog import Counts, Imported
     from storage.database import Database
 
 ListName = Literal["products", "locations", "stock"]
@@ -94,14 +94,17 @@ def import_catalog(
         done, notes = _imported(file, file_format, asking, dry_run=dry_run)
     except FileError as error:
         raise CommandError(f"{file}: {error}") from None
-    would = "would be " if dry_run else ""
     for noun, counts in (("locations", done.locations), ("products", done.products), ("stock levels", done.stock)):
-        typer.echo(
-            f"{noun}: {counts.created} {would}created, {counts.updated} {would}updated, {counts.unchanged} unchanged"
-            + (f"; of {counts.ignored} what others own was ignored" if counts.ignored else "")
-        )
+        typer.echo(told(noun, counts, dry_run=dry_run))
     for note in notes:
         typer.echo(f"note: {note}", err=True)
+
+
+def told(noun: str, counts: Counts, *, dry_run: bool) -> str:
+    """What became of the rows of one list, in a line."""
+    would = "would be " if dry_run else ""
+    line = f"{noun}: {counts.created} {would}created, {counts.updated} {would}updated, {counts.unchanged} unchanged"
+    return f"{line}, {counts.ignored} {would}ignored, for others own them" if counts.ignored else line
 
 
 class Asking(NamedTuple):

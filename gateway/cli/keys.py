@@ -171,7 +171,7 @@ def rotate_key(
     from storage import access, consumer_pairs
     from storage.tables import ApiKey
 
-    span = _span(overlap) if overlap != "0" else timedelta()
+    span = span_of(overlap) if overlap != "0" else timedelta()
     if span is None:
         raise CommandError(f"--overlap {overlap!r} is no span: 90m, 12h, 30d, 4w, or 0.")
 
@@ -215,7 +215,7 @@ def expiry(text: str, now: datetime) -> datetime:
 
     Raises CommandError for what is none of these, or not in the future.
     """
-    if (span := _span(text)) is not None:
+    if (span := span_of(text)) is not None:
         when = now + span
     else:
         try:
@@ -287,7 +287,7 @@ def _option(field: str | None, asked: KeySettings) -> str:
     return f"{option} {(asked.origins or ())[int(rest[:-1])]!r}" if rest else option
 
 
-def _span(text: str) -> timedelta | None:
+def span_of(text: str) -> timedelta | None:
     """90m, 12h, 30d or 4w; None for anything else."""
     span = re.fullmatch(r"([0-9]{1,5})([mhdw])", text)
     return None if span is None else timedelta(**{_UNITS[span[2]]: int(span[1])})

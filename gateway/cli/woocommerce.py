@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from gateway.cli.catalog import told
 from gateway.cli.database import with_database
 from gateway.cli.failures import CommandError
 
@@ -114,11 +115,8 @@ async def _copied(database: Database, access: object, how: Copying) -> Copied:
 def _tell(copied: Copied, *, dry_run: bool) -> None:
     if copied.resumed_after:
         typer.echo(f"Gone on after page {copied.resumed_after}, where an earlier import was interrupted.")
-    would = "would be " if dry_run else ""
     for noun, counts in (("products", copied.products), ("stock levels", copied.stock)):
-        typer.echo(
-            f"{noun}: {counts.created} {would}created, {counts.updated} {would}updated, {counts.unchanged} unchanged"
-        )
+        typer.echo(told(noun, counts, dry_run=dry_run))
     for note in copied.notes[:_SHOWN_MAX]:
         typer.echo(f"note: {note}", err=True)
     if copied.refused:

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -232,4 +232,4 @@ def _blamed(problems: Sequence[Problem], owners: Mapping[str, Sequence[tuple[int
 
 
 def _sum(one: Counts, other: Counts) -> Counts:
-    return Counts(one.created + other.created, one.updated + other.updated, one.unchanged + other.unchanged)
+    return Counts(*(mine + others for mine, others in zip(astuple(one), astuple(other), strict=True)))

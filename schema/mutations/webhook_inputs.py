@@ -89,6 +89,13 @@ class WebhookEndpointResumeInput:
         return None if start is None else Start(str(start.value))
 
 
+@strawberry.input(description="A delivery that shall be sent again.")
+class WebhookDeliveryRedeliverInput:
+    """Names one."""
+
+    id: strawberry.ID = strawberry.field(description="The delivery's databaseId.")
+
+
 @strawberry.input(description="Another secret for a webhook endpoint.")
 class WebhookEndpointRotateSecretInput:
     """Asks for storage.webhook_endpoints.rotate_secret()."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
 import strawberry
@@ -11,11 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from strawberry import Info, argument
 
 from schema.authorization import mutation
-from schema.context import Context, Webhooks
+from schema.context import Context, Tried, Webhooks
 from schema.errors import UserError, forbidden, of_error, of_refused
 from schema.ids import database_id
 from schema.mutations.access_payloads import Refusable
 from schema.mutations.webhook_inputs import (
+    WebhookDeliveryRedeliverInput,
     WebhookEndpointCreateInput,
     WebhookEndpointInput,
     WebhookEndpointResumeInput,
@@ -23,8 +24,8 @@ from schema.mutations.webhook_inputs import (
     WebhookEndpointUpdateInput,
 )
 from schema.sources import Rows, one
-from schema.types.webhook_endpoint import WebhookEndpoint
-from storage import webhook_endpoints
+from schema.types.webhook_endpoint import WebhookDelivery, WebhookEndpoint
+from storage import webhook_deliveries, webhook_endpoints
 from storage.access import Scope
 from storage.errors import ErrorCode, InventoryError
 from storage.webhook_endpoints import Endpoint, EndpointEdit, EndpointRefusedError, NewEndpoint
@@ -64,6 +65,32 @@ class WebhookEndpointDeletePayload(Refusable):
     """What it was."""
 
     database_id: int | None = strawberry.field(default=None, description="Its number; null when it was refused.")
+
+
+@strawberry.type(description="A test event, as it was answered.")
+class WebhookEndpointTestPayload(WebhookEndpointPayload):
+    """A schema.context.Tried."""
+
+    delivered: bool = strawberry.field(default=False, description="Whether the receiver took it: any status of 2xx.")
+    response_status: int | None = strawberry.field(default=None, description="Its HTTP status; null without an answer.")
+    error: str | None = strawberry.field(default=None, description="What was wrong; null when nothing was.")
+    duration_ms: int | None = strawberry.field(default=None, description="How long it took, in milliseconds.")
+
+
+@strawberry.type(description="A delivery that is to be sent again.")
+class WebhookDeliveryRedeliverPayload(Refusable):
+    """A row of webhook_delivery."""
+
+    delivery_id: strawberry.Private[int | None] = None
+
+    def given(self) -> dict[str, Any]:
+        """What the compiled fields hang on."""
+        return {"delivery_id": self.delivery_id}
+
+    @one(WebhookDelivery | None)
+    def webhook_delivery(row: Any, delivery: Any) -> Rows:
+        """The delivery as it is now: it waits. Null when it was refused."""
+        return Rows([delivery.id == row.delivery_id.bind()])
 
 
 @strawberry.type
@@ -189,6 +216,53 @@ class WebhookMutations:
             return await database.transact(webhook_endpoints.resume, _number(input.id), start=start)
 
         return await _told(info.context, resume)
+
+    @mutation(  # type: ignore[untyped-decorator]
+        "Send an endpoint an event of the type `webhook.test`, now and once, whatever its status, and say what it "
+        "answered. Nothing of it is recorded.",
+        scope=Scope.ADMIN,
+    )
+    async def webhook_endpoint_test(
+        self, info: Info[Context, None], input: Annotated[WebhookEndpointInput, argument(description="Which one.")]
+    ) -> WebhookEndpointTestPayload:
+        """A trial."""
+
+        async def test(server: Webhooks) -> tuple[Endpoint, Tried]:
+            endpoint = await info.context.database.read(webhook_endpoints.known, _number(input.id))
+            return endpoint, await server.try_out(endpoint)
+
+        tried, errors = await _attempted(info.context, test)
+        if tried is None:
+            return WebhookEndpointTestPayload(user_errors=errors)
+        endpoint, answer = tried
+        return WebhookEndpointTestPayload(
+            endpoint_id=endpoint.id,
+            delivered=answer.error is None,
+            response_status=answer.status,
+            error=answer.error,
+            duration_ms=answer.duration_ms,
+        )
+
+    @mutation(  # type: ignore[untyped-decorator]
+        "Send an event again that was delivered or given up, with the id it had, as soon as its endpoint is active. "
+        "What waits is tried at once.",
+        scope=Scope.ADMIN,
+    )
+    async def webhook_delivery_redeliver(
+        self,
+        info: Info[Context, None],
+        input: Annotated[WebhookDeliveryRedeliverInput, argument(description="Which delivery.")],
+    ) -> WebhookDeliveryRedeliverPayload:
+        """Once more."""
+        number = database_id("WebhookDelivery")(input.id)
+
+        async def again(_: Webhooks) -> int:
+            now = datetime.now(UTC)
+            await info.context.database.transact(webhook_deliveries.redeliver, number, now=now)
+            return number
+
+        found, errors = await _attempted(info.context, again)
+        return WebhookDeliveryRedeliverPayload(user_errors=errors, delivery_id=found)
 
 
 async def _told(context: Context, work: Callable[[Webhooks], Awaitable[Endpoint]]) -> WebhookEndpointPayload:

@@ -83,6 +83,7 @@ def test_help_says_what_each_command_does(stockgate: Stockgate) -> None:
         "seed",
         "import",
         "key",
+        "webhook",
         "webhook-secret",
         "schema",
         "reconcile",
@@ -548,6 +549,8 @@ async def test_exports_go_to_files_and_to_pipes_and_say_their_sequence(everywher
     assert re.fullmatch(
         r"locations: 0 .*\nproducts: 0 created, 0 updated, [1-9]\d* unchanged\nstock levels: 0 .*\n", again.out
     )
+    counted = await everywhere("import", "inventory", str(file), "--yes")
+    assert (counted.code, ": 0 changed, " in counted.out) == (0, True), counted
     refused = await everywhere("export", "inventory", "--format", "parquet")
     assert refused.err.startswith("stockgate: There is no Parquet here: the library that writes it is ")
     assert (await everywhere("export", "ledger", "-o", "x.txt")).err == (

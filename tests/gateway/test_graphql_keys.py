@@ -186,5 +186,6 @@ def test_keys_and_the_catalogue_are_for_admins() -> None:
         "apiKeyCreate", "apiKeyRotate", "apiKeyRevoke", "webhookSecretCreate", "webhookSecretRevoke",
         "locationCreate", "locationUpdate", "locationArchive", "productUpsert", "variationUpsert", "productArchive",
         "webhookEndpointCreate", "webhookEndpointUpdate", "webhookEndpointDelete", "webhookEndpointRotateSecret",
-        "webhookEndpointPause", "webhookEndpointResume", "sourceRuleSet", "sourceRuleRemove",
+        "webhookEndpointPause", "webhookEndpointResume", "webhookEndpointTest", "webhookDeliveryRedeliver",
+        "sourceRuleSet", "sourceRuleRemove",
     }  # fmt: skip

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from standardwebhooks import Webhook
 
 from gateway.server_secret import ServerSecret
 from gateway.settings import Settings
@@ -18,6 +20,8 @@ from storage.webhook_endpoints import Status
 from tests.builders import a_change, a_group
 from tests.conftest import Keys
 from tests.gateway.test_graphql_keys import Asker
+from tests.gateway.webhooks.receiver import receiving, status
+from tests.gateway.webhooks.test_webhook_command import add_deliveries
 from tests.storage.reading import rows
 from tests.storage.test_webhook_endpoints import prune_up_to
 
@@ -38,6 +42,25 @@ RESUME = f"""mutation($input: WebhookEndpointResumeInput!) {{ webhookEndpointRes
 DELETE = f"""mutation($input: WebhookEndpointInput!) {{ webhookEndpointDelete(input: $input) {{
     databaseId {_ERRORS} }} }}"""
 LIST = f"{{ webhookEndpoints {{ totalCount nodes {_ENDPOINT} }} }}"
+
+
+TEST = """mutation($input: WebhookEndpointInput!) { webhookEndpointTest(input: $input) {
+    delivered responseStatus error webhookEndpoint { url } userErrors { code field } } }"""
+REDELIVER = """mutation($input: WebhookDeliveryRedeliverInput!) { webhookDeliveryRedeliver(input: $input) {
+    webhookDelivery { eventId status attempts endpoint { name } } userErrors { code field } } }"""
+DELIVERIES = """{ webhookEndpoint(id: "1") { deliveries(first: 5, filter: {statuses: [FAILED, WAITING]}) {
+    totalCount nodes { databaseId status error } } } }"""
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    """Of a server that may send to a receiver on this machine, but does not by itself."""
+    return Settings(
+        database_url=database_url,
+        webhook_log_directory=tmp_path / "logs",
+        webhook_targets_allowed=["127.0.0.1"],
+        webhooks_sent=False,
+    )
 
 
 @pytest.fixture
@@ -92,7 +115,7 @@ async def test_what_does_not_fit_is_told_by_field_and_nothing_is_written(ask: As
     assert await refused(topics=[]) == [("INVALID_VALUE", "topics")]
     unknown = {"locations": [{"id": "1"}, {"slug": "no"}], "products": [{"sku": "NO"}]}
     assert await refused(**unknown) == [("LOCATION_NOT_FOUND", "locations[1]"), ("ITEM_NOT_FOUND", "products[0]")]
-    for url in ("http://127.0.0.1/hook", "ftp://erp.example", "https://[::1]/", "https://169.254.169.254/latest"):
+    for url in ("http://127.0.0.2/hook", "ftp://erp.example", "https://[::1]/", "https://169.254.169.254/latest"):
         assert await refused(url=url) == [("INVALID_WEBHOOK_URL", "url")]
     assert await rows(catalogue, WebhookEndpoint) == []
     made = (await ask(CREATE, name="ERP", url=URL, topics=["*"]))["webhookEndpoint"]
@@ -135,3 +158,28 @@ async def test_endpoints_are_for_admins_who_see_everything(
         assert (await ask(query, limited, **values))["userErrors"][0]["code"] == "NOT_GRANTED"
     (row,) = await rows(catalogue, WebhookEndpoint)
     assert row["status"] == Status.ACTIVE
+
+
+async def test_an_endpoint_can_be_tried_and_what_was_given_up_sent_again(ask: Asker, catalogue: Database) -> None:
+    async with receiving() as receiver:
+        made = await ask(CREATE, name="ERP", url=receiver.url, topics=["product.*"])
+        tried = await ask(TEST, id="1")
+        assert tried == {
+            "delivered": True, "responseStatus": 200, "error": None, "webhookEndpoint": {"url": receiver.url},
+            "userErrors": [],
+        }  # fmt: skip
+        (request,) = receiver.received
+        assert Webhook(made["secret"]).verify(request.body, dict(request.headers))["type"] == "webhook.test"
+        receiver.answers(status(302, Location="https://erp.example"))
+        tried = await ask(TEST, id="1")
+        assert (tried["delivered"], tried["responseStatus"], tried["error"]) == (False, 302, "HTTP 302")
+    assert (await ask(TEST, id="2"))["userErrors"] == [{"code": "WEBHOOK_NOT_FOUND", "field": "id"}]
+
+    await catalogue.transact(add_deliveries)
+    (failed,) = (await ask(DELIVERIES))["deliveries"]["nodes"]
+    assert (failed["status"], failed["error"]) == ("FAILED", "HTTP 500: [oops]")
+    again = await ask(REDELIVER, id=str(failed["databaseId"]))
+    assert again["webhookDelivery"] == {
+        "eventId": "evt_2", "status": "WAITING", "attempts": 0, "endpoint": {"name": "ERP"}
+    }  # fmt: skip
+    assert (await ask(REDELIVER, id="99"))["userErrors"] == [{"code": "WEBHOOK_NOT_FOUND", "field": "id"}]

@@ -8,8 +8,8 @@ from typing import Any, Final
 import pytest
 
 from gateway.webhooks.sealing import unseal
-from storage import webhook_endpoints
-from storage.webhook_endpoints import NewEndpoint, Status
+from storage import change_feed, webhook_endpoints
+from storage.webhook_endpoints import EndpointEdit, EndpointRefusedError, NewEndpoint, Status
 from tests.gateway.dialects.wc_v3.conftest import SERVER_SECRET, Pairs
 
 sqlite = pytest.mark.parametrize("template_url", ["sqlite"], indirect=True)
@@ -151,6 +151,12 @@ async def test_a_webhook_can_be_changed_and_what_is_not_said_stays(shop: Any) ->
     ):
         assert (await refused(shop, "PUT", path, json=sent))[:2] == (400, code)
     assert (await shop.get(path))["topic"] == "product.deleted"
+    with pytest.raises(EndpointRefusedError, match="chosen by its owner"):
+        await shop.database.transact(webhook_endpoints.change, made["id"], EndpointEdit(topics=("stock.*",)))
+    await shop.database.transact(webhook_endpoints.pause, made["id"])
+    await shop.put("/products/11", stock_quantity=1)
+    resumed = await shop.database.transact(webhook_endpoints.resume, made["id"])
+    assert resumed.position == await shop.database.read(change_feed.horizon), "whoever resumes it"
 
 
 @sqlite
