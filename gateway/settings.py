@@ -22,6 +22,8 @@ SECRET_LENGTH_MIN: Final = 32
 TOKEN_LENGTH_MIN: Final = 16
 BUILD_VARIABLES = frozenset({f"{PREFIX}CONSOLE_BUILD"})  # read at installation, see scripts/build_graphiql.py
 
+_OF_COMMANDS: Final = frozenset({f"{PREFIX}DOCTOR_KEY"})
+
 
 class UnknownSettingError(Exception):
     """An environment variable begins with STOCKGATE_ but names no setting."""
@@ -322,12 +324,18 @@ def load() -> Settings:
 
     Raises UnknownSettingError for a variable that names no setting, pydantic.ValidationError for a bad value.
     """
-    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields} | BUILD_VARIABLES
-    for variable in os.environ:
-        if (
-            variable.upper().startswith(PREFIX)
-            and not variable.startswith(_TEST_PREFIX)
-            and variable.upper() not in known
-        ):
-            raise UnknownSettingError(f"Unknown setting {variable}. `stockgate settings` lists all that exist.")
+    for variable in unknown_variables():
+        raise UnknownSettingError(f"Unknown setting {variable}. `stockgate settings` lists all that exist.")
     return Settings()
+
+
+def unknown_variables() -> list[str]:
+    """Variables of the environment that look like settings and are none."""
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields} | BUILD_VARIABLES | _OF_COMMANDS
+    return [
+        variable
+        for variable in os.environ
+        if variable.upper().startswith(PREFIX)
+        and not variable.startswith(_TEST_PREFIX)
+        and variable.upper() not in known
+    ]

@@ -10,6 +10,7 @@ import typer
 from gateway.cli import (
     catalog,
     database,
+    doctor,
     exports,
     inspection,
     key_report,
@@ -54,6 +55,7 @@ app.command()(database.migrate)
 app.command()(migrate_data.migrate_data)
 app.command()(catalog.seed)
 app.command()(database.reconcile)
+app.command()(doctor.doctor)
 app.command()(inspection.schema)
 app.command()(inspection.settings)
 app.add_typer(entries, name="ledger")
