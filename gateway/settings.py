@@ -100,6 +100,9 @@ class Settings(BaseSettings):
     metrics_token: SecretStr = Field(
         SecretStr(""), description="What Prometheus sends to read /metrics, 16 characters or more; empty: keys only."
     )
+    telemetry: Literal["off", "on"] = Field(
+        "off", description="Whether spans go to OpenTelemetry, where OTEL_* says; it needs stockgate[telemetry]."
+    )
     ready_lag_seconds_max: float = Field(
         300.0, ge=1, le=604_800, description="How old changes may get that webhooks or alerts have not got to: /readyz."
     )

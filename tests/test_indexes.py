@@ -27,7 +27,17 @@ from gateway.settings import Settings
 from schema.context import Context
 from schema.operations import Operation
 from scripts.benchmarks.loading import Load, load_database
-from storage import idempotency, nonces, openings, product_search, pruning, tables, webhook_events, webhook_payloads
+from storage import (
+    idempotency,
+    nonces,
+    openings,
+    product_search,
+    pruning,
+    tables,
+    webhook_deliveries,
+    webhook_events,
+    webhook_payloads,
+)
 from storage.changes import UNSET, Origin
 from storage.columns import Timestamp
 from storage.database import Database
@@ -239,6 +249,8 @@ async def _chores(database: Database) -> list[tuple[str, tuple[str, Any]]]:
         await nonces.forget(session, 0)
         await idempotency.forget(session, NOW)
         await pruning._prune_groups(session, (NOW, 10**9))
+        await webhook_deliveries.forget(session, NOW)
+        await webhook_deliveries.heads(session, 1)
         await openings.pruned_up_to(session)
         await session.execute(select(openings.is_pruned_at(literal(NOW, Timestamp()))))
 
