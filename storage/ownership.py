@@ -43,7 +43,8 @@ async def read(session: AsyncSession) -> RuleBook:
 
 async def inherit(session: AsyncSession, old_key_id: int, new_key_id: int) -> None:
     """Let a key own what the one owned that it replaces."""
-    for rule_id, owners in (await session.execute(select(_rule.id, _rule.owners))).all():
+    rules = await session.execute(select(_rule.id, _rule.owners).order_by(_rule.id).with_for_update())
+    for rule_id, owners in rules.all():
         names = [name for id_, name in owners if id_ == old_key_id]
         if names:
             inherited = [*owners, [new_key_id, names[0]]]
