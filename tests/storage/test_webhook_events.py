@@ -119,7 +119,7 @@ async def happen(database: Database, what: Sequence[Any]) -> None:
             await database.transact(change_feed.record_notice, kind)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=st.lists(changes, min_size=1, max_size=12), asked=wanted, page=st.integers(1, 4))
 async def test_an_endpoint_gets_each_row_that_it_wants_once_and_in_order(
     catalogue: Database, history: Sequence[Any], asked: NewEndpoint, page: int

@@ -18,6 +18,7 @@ from tests.gateway.webhooks.receiver import receiving, status
 from tests.storage.test_webhook_endpoints import prune_up_to
 
 __all__ = ["everywhere", "stockgate"]  # fixtures
+pytestmark = pytest.mark.parametrize("template_url", ["sqlite"], indirect=True)  # tests/storage has both engines
 
 URL = "https://93.184.215.14/hook"
 
