@@ -22,6 +22,8 @@ SECRET_LENGTH_MIN: Final = 32
 TOKEN_LENGTH_MIN: Final = 16
 BUILD_VARIABLES = frozenset({f"{PREFIX}CONSOLE_BUILD"})  # read at installation, see scripts/build_graphiql.py
 
+_OF_COMMANDS: Final = frozenset({f"{PREFIX}DOCTOR_KEY"})
+
 
 class UnknownSettingError(Exception):
     """An environment variable begins with STOCKGATE_ but names no setting."""
@@ -97,6 +99,9 @@ class Settings(BaseSettings):
     )
     metrics_token: SecretStr = Field(
         SecretStr(""), description="What Prometheus sends to read /metrics, 16 characters or more; empty: keys only."
+    )
+    telemetry: Literal["off", "on"] = Field(
+        "off", description="Whether spans go to OpenTelemetry, where OTEL_* says; it needs stockgate[telemetry]."
     )
     ready_lag_seconds_max: float = Field(
         300.0, ge=1, le=604_800, description="How old changes may get that webhooks or alerts have not got to: /readyz."
@@ -241,6 +246,11 @@ class Settings(BaseSettings):
         default_factory=list,
         description='Inner hosts and networks webhooks may go to, as JSON: ["erp.internal:8443", "10.1.0.0/16"].',
     )
+    low_stock_digest_at: str = Field(
+        "",
+        pattern=r"^(|([01][0-9]|2[0-3]):[0-5][0-9])$",
+        description="When webhooks get the day's digest of low stock: 07:30, in STOCKGATE_TIMEZONE; empty: never.",
+    )
     log_webhooks: bool = Field(default=False, description="Whether incoming webhooks are logged, one JSON line each.")
     webhook_log_directory: Path = Field(Path("logs"), description="Folder of the webhook log files.")
     console: Literal["auto", "on", "off"] = Field(
@@ -317,12 +327,18 @@ def load() -> Settings:
 
     Raises UnknownSettingError for a variable that names no setting, pydantic.ValidationError for a bad value.
     """
-    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields} | BUILD_VARIABLES
-    for variable in os.environ:
-        if (
-            variable.upper().startswith(PREFIX)
-            and not variable.startswith(_TEST_PREFIX)
-            and variable.upper() not in known
-        ):
-            raise UnknownSettingError(f"Unknown setting {variable}. `stockgate settings` lists all that exist.")
+    for variable in unknown_variables():
+        raise UnknownSettingError(f"Unknown setting {variable}. `stockgate settings` lists all that exist.")
     return Settings()
+
+
+def unknown_variables() -> list[str]:
+    """Variables of the environment that look like settings and are none."""
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields} | BUILD_VARIABLES | _OF_COMMANDS
+    return [
+        variable
+        for variable in os.environ
+        if variable.upper().startswith(PREFIX)
+        and not variable.startswith(_TEST_PREFIX)
+        and variable.upper() not in known
+    ]

@@ -10,6 +10,7 @@ import typer
 from gateway.cli import (
     catalog,
     database,
+    doctor,
     exports,
     inspection,
     key_report,
@@ -23,6 +24,7 @@ from gateway.cli import (
     woocommerce,
 )
 from gateway.cli import imports as files
+from gateway.cli import report as report_commands
 from gateway.cli.failures import explain
 
 _HELP = """A GraphQL and REST gateway over multi-location inventory.
@@ -43,6 +45,7 @@ listed = typer.Typer(
     help="GraphQL operations that may run where only listed ones may.", no_args_is_help=True, rich_markup_mode=None
 )
 entries = typer.Typer(help="The ledger: archive and prune what is old.", no_args_is_help=True, rich_markup_mode=None)
+report = typer.Typer(help="What needs attention.", no_args_is_help=True, rich_markup_mode=None)
 ownership = typer.Typer(help="Who may write which field.", no_args_is_help=True, rich_markup_mode=None)
 imports = typer.Typer(help="Bring in your own data.", no_args_is_help=True, rich_markup_mode=None)
 exported = typer.Typer(help="Write what there is to files.", no_args_is_help=True, rich_markup_mode=None)
@@ -52,6 +55,7 @@ app.command()(database.migrate)
 app.command()(migrate_data.migrate_data)
 app.command()(catalog.seed)
 app.command()(database.reconcile)
+app.command()(doctor.doctor)
 app.command()(inspection.schema)
 app.command()(inspection.settings)
 app.add_typer(entries, name="ledger")
@@ -98,6 +102,15 @@ webhook_secret.command("create")(keys.create_webhook_secret)
 
 @webhook_secret.callback()
 def _webhook_secrets() -> None:  # a group with one command would otherwise be that command
+    pass
+
+
+app.add_typer(report, name="report")
+report.command("low-stock")(report_commands.low_stock)
+
+
+@report.callback()
+def _reports() -> None:  # as above
     pass
 
 

@@ -71,6 +71,7 @@ class Dispatcher:
         """On the monotonic clock: what is sent has to end before."""
         self._has_leased = False
         self._wake = asyncio.Event()
+        self._noticed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._watching: asyncio.Task[None] | None = None
 
@@ -90,6 +91,10 @@ class Dispatcher:
         self._wake.set()
         for courier, _ in self._couriers.values():
             courier.wake()
+
+    def notice(self) -> None:
+        """Look soon: there is an endpoint, perhaps the first."""
+        self._noticed.set()
 
     async def close(self) -> None:
         """Begin nothing any more, wait a little for what is under way, record it, and let others have the endpoints."""
@@ -135,7 +140,10 @@ class Dispatcher:
     async def _woken(self, wait_s: float) -> None:
         """Wait for that long, or until something happens. Where there are no endpoints nothing that happens counts."""
         if wait_s == _SELDOM_S:
-            await asyncio.sleep(wait_s)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._noticed.wait()
+            self._noticed.clear()
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait_s):

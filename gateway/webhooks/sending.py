@@ -27,6 +27,11 @@ class Sending:
         if self.dispatcher is not None:
             self.dispatcher.start()
 
+    def notice(self) -> None:
+        """Look soon: this process has made an endpoint."""
+        if self.dispatcher is not None:
+            self.dispatcher.notice()
+
     async def close(self) -> None:
         """Wait a little for what is under way, and end."""
         if self.dispatcher is not None:

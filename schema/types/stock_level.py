@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import strawberry
 from sqlalchemy import BigInteger, func, literal_column, not_
@@ -24,6 +24,7 @@ from schema.conditions import (
     since,
 )
 from schema.connections import page
+from schema.errors import bad_input
 from schema.ids import node_id
 from schema.nodes import Node
 from schema.selection import Slot
@@ -32,7 +33,7 @@ from schema.types import threshold
 from schema.types.choices import Backorders, LowStockOrder, StockLevelOrder
 from schema.types.price import Price
 from schema.types.threshold import EffectiveThreshold
-from storage import availability, tables
+from storage import availability, low_stock, tables
 from storage import conditions as sql
 from storage.columns import Timestamp
 from storage.visibility import on_offer
@@ -40,6 +41,23 @@ from storage.visibility import on_offer
 _Product = elsewhere("Product", "schema.types.product")
 _Location = elsewhere("Location", "schema.types.location")
 _LedgerEntry = elsewhere("LedgerEntry", "schema.types.ledger_entry")
+
+
+def _days(days: int) -> int:
+    if not 1 <= days <= low_stock.DAYS_MAX:
+        raise bad_input(f"`days` must be from 1 to {low_stock.DAYS_MAX}, not {days}.")
+    return days
+
+
+def _since(days: int) -> datetime:
+    return datetime.now(UTC) - timedelta(days=_days(days))
+
+
+def _outflow(level: Any, days: Slot) -> Any:
+    return low_stock.outflow(level, days.bind(_since, type_=Timestamp()))
+
+
+_OVER: Final = Argument(int, f"Over how many days, from 1 to {low_stock.DAYS_MAX}.", low_stock.DAYS)
 
 
 @stored(tables.StockLevel, location_of=lambda row: row.location_id, shown=on_offer, keys=("product_id", "location_id"))
@@ -111,6 +129,18 @@ class StockLevel(Node):
     def on_hand_at(row: Any, time: Slot) -> Any:
         """Units on hand at a time, as the ledger tells; null before the first entry and while they were not counted."""
         return sql.on_hand_at(row, time.bind(type_=Timestamp()))
+
+    @value(float | None, exact=True, days=_OVER)
+    def outflow_per_day(row: Any, days: Slot) -> Any:
+        """Units that went out a day, to two places: sold, given away, used up, or taken away for another reason or for
+        none. What moved, was counted, corrected, lost or damaged does not count. Null when hidden from this key."""
+        return low_stock.per_day(_outflow(row, days), days.bind(_days, type_=BigInteger()))
+
+    @value(float | None, exact=True, days=_OVER)
+    def days_of_cover(row: Any, days: Slot) -> Any:
+        """For how many days what is available lasts if as much goes out as did, to one place; 0 when there is none.
+        Null when nothing went out, when it was never counted or is hidden from this key."""
+        return low_stock.cover(availability.available(row), _outflow(row, days), days.bind(_days, type_=BigInteger()))
 
 
 _MAKES: Makes = {

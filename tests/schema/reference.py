@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property, lru_cache
 from typing import Any, Self
@@ -348,6 +348,11 @@ class Shop:
         number = _number("WebhookEndpoint", id)
         return _first(endpoint for endpoint in self.all_endpoints if endpoint.number == number)
 
+    def webhook_deliveries(self, filter: Any = None, **page: Any) -> Any:  # noqa: A002
+        self._refuse_to_others()
+        found = [delivery for delivery in self.all_deliveries if _is_delivery(delivery, filter or {})]
+        return _page(found, "id", lambda delivery: (delivery.number,), **page, descending=True)
+
     def _refuse_to_others(self) -> None:
         self._refuse_history()
         if Scope.ADMIN not in self.who.scopes:
@@ -516,6 +521,22 @@ class StockLevel(OfLevel):
         available = self.available()
         return None if available is None else self.threshold - available
 
+    def _outflow(self, days: int) -> int:
+        if not 1 <= days <= 366:
+            raise GraphQLError("`days` must be from 1 to 366")
+        used_up = {"sale", "promotion", "production", "sync", "unspecified", "other"}
+        since = datetime.now(UTC) - timedelta(days=days)
+        mine = (self.product_id, self.location_id)
+        went = [e for e in self.shop.all_entries if (e.product_id, e.location_id) == mine and e.delta < 0]
+        return -sum(e.delta for e in went if e.created_at >= since and e.group().row["reason"] in used_up)
+
+    def outflow_per_day(self, days: int = 28) -> float:
+        return math.floor(self._outflow(days) * 100 / days + 0.5) / 100
+
+    def days_of_cover(self, days: int = 28) -> float | None:
+        available, outflow = self.available(), self._outflow(days)
+        return None if available is None or not outflow else max(available, 0) * 10 * days // outflow / 10
+
     def is_offered(self) -> bool:
         location = _first(place for place in self.shop.every_location if place.number == self.location_id)
         return not self.disabled and location.active and location.archived_at is None
@@ -590,9 +611,10 @@ class WebhookDelivery(Record):
 
 
 def _is_delivery(delivery: WebhookDelivery, wanted: Mapping[str, Any]) -> bool:
-    statuses = wanted.get("statuses")
+    statuses, endpoints = wanted.get("statuses"), wanted.get("endpoint_ids")
     return (
-        (statuses is None or delivery.status in {status.lower() for status in statuses})
+        (endpoints is None or delivery.endpoint_id in {_number("WebhookEndpoint", id_) for id_ in endpoints})
+        and (statuses is None or delivery.status in {status.lower() for status in statuses})
         and ((topics := wanted.get("topics")) is None or delivery.topic in topics)
         and ((ids := wanted.get("event_ids")) is None or delivery.event_id in ids)
         and ((after := wanted.get("updated_after")) is None or _is_after(delivery.updated_at, after))

@@ -10,6 +10,7 @@ import pytest
 from tests.builders import a_location, a_product
 from tests.schema.caller import Caller
 from tests.schema.small import a_level
+from tests.storage import shortages
 
 
 def test_stock_by_sku_keeps_the_order_with_null_for_unknown_ones(small: Caller) -> None:
@@ -71,6 +72,21 @@ def test_what_is_low_on_stock_comes_with_the_shortest_first(scarce: Caller) -> N
     assert ids(scarce.data(query, by="PRODUCT", way="ASC")["lowStock"]) == ["1-1", "3-1", "4-1"]
     assert ids(scarce.data(query, by="DEFICIT", way="DESC", at=[{"id": 2}])["lowStock"]) == []
     assert ids(scarce.data(query, [2], by="DEFICIT", way="DESC")["lowStock"]) == []
+
+
+def test_graphql_tells_the_same_of_each_level_in_one_statement(new_caller: Callable[..., Caller]) -> None:
+    async def load(session: Any) -> None:
+        """Through the write path, below."""
+
+    caller = new_caller(load)
+    caller.runner.run(shortages.fill(caller.database))
+    query = "{ lowStock { nodes { id deficit outflowPerDay daysOfCover week: daysOfCover(days: 7) } } }"
+    nodes = {node["id"].rpartition("/")[2]: node for node in caller.data(query)["lowStock"]["nodes"]}
+    told = {id_: (node["outflowPerDay"], node["daysOfCover"], node["week"]) for id_, node in nodes.items()}
+    assert told == {
+        "5-1": (1.07, 0, 0), "1-1": (0.36, 11.2, 2.8), "3-2": (0, None, None), "6-2": (0, None, None),
+    }  # fmt: skip
+    assert "`days` must be from 1 to 366" in caller.refusal("{ lowStock { nodes { daysOfCover(days: 0) } } }").message
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from gateway.dialects.wc_v3.webhook_pings import Pings
 from gateway.dialects.wordpress import Answer, RestError, RestRequest
 from gateway.server_secret import ServerSecret, ServerSecretError
 from gateway.webhooks.sealing import seal
+from gateway.webhooks.sending import Sending
 from storage import idempotency, webhook_endpoints
 from storage.changes import UNSET
 from storage.webhook_endpoints import Endpoint, EndpointEdit, NewEndpoint, Start, Status
@@ -78,9 +79,11 @@ class Call:
         return answer, False
 
     def _committed(self) -> None:
-        """Ping those that were saved, where that is still to be done."""
+        """Ping those that were saved, where that is still to be done, and look for something to be sent."""
         pings: Pings = self.request.http.app.state.webhook_pings
         pings.send(self.saved)
+        sending: Sending = self.request.http.app.state.webhooks
+        sending.notice()
 
     def sealed(self, secret: str) -> str:
         """A secret as it is stored. Raises RestError."""

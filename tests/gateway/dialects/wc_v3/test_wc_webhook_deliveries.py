@@ -18,8 +18,7 @@ import woocommerce
 from gateway.app import create_app
 from gateway.dialects.wc_v3.webhook_format import signature
 from gateway.settings import Settings
-from gateway.webhooks import dispatcher
-from storage import change_feed, inventory, webhook_endpoints
+from storage import alert_reader, change_feed, inventory, webhook_endpoints
 from storage.changes import AdjustQuantity
 from storage.database import Database
 from storage.webhook_endpoints import Endpoint
@@ -96,8 +95,8 @@ class Served:
 async def served(
     settings: Settings, shop_database: Database, pairs: Pairs, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Served]:
-    """The checklist's shop, served. That somebody registers a webhook is found out soon."""
-    monkeypatch.setattr(dispatcher, "_SELDOM_S", 0.05)
+    """The checklist's shop, served. That somebody wants to hear of low stock is found out soon."""
+    monkeypatch.setattr(alert_reader, "_IDLE_S", 0.05)
     app = create_app(settings)
     assert shop_database
     async with serving(app) as server, receiving() as receiver, httpx.AsyncClient() as http:
@@ -269,6 +268,10 @@ async def test_hooks_fire_when_units_change_of_what_they_are_about(served: Serve
     await served.adjust(S, P)
     of_product = (await served.deliveries(2, only=True))[1:]
     assert [row.headers["x-wc-webhook-id"] for row in of_product] == [str(ids["product_set_stock"])]
+    await served.call("put", f"products/{S}", {"stock_quantity": 0})
+    both = (await served.deliveries(4, only=True))[2:]
+    assert {row.headers["x-wc-webhook-id"] for row in both} == {str(ids["product_set_stock"]), str(ids["no_stock"])}
+    assert {row.json["action"] for row in both} == {"woocommerce_product_set_stock", "woocommerce_no_stock"}
 
 
 async def test_n8n_registers_is_told_and_goes(served: Served) -> None:

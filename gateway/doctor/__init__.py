@@ -1,0 +1,1 @@
+"""`stockgate doctor`: whether a deployment is as it should be, and what to mend."""
