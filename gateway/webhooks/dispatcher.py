@@ -31,7 +31,7 @@ LEASE: Final = timedelta(seconds=90)
 """Longer than any request may take. Whoever is dead on the same machine loses its endpoints at once."""
 _RENEW_S: Final = 20.0
 _MARGIN_S: Final = 5.0
-_GATHER_S: Final = 0.1
+_GATHER_S: Final = 0.25
 """Between two looks: what is committed meanwhile is sent together."""
 _LOOK_S: Final = 1.0
 """With endpoints it looks again after so long whatever happens; clocks may jump."""
