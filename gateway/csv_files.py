@@ -175,7 +175,9 @@ class CsvFile:
         try:
             for cells in rows:
                 if cells:
-                    yield Record(line, [restored(text) if text[:1] == "'" else text for text in cells])
+                    if "'" in "".join(cells):
+                        cells = [restored(text) for text in cells]  # noqa: PLW2901 (the same row)
+                    yield Record(line, cells)
                 line = self._skipped + rows.line_num + 1
         except csv.Error as error:
             raise FileError(_explained(error), line) from None

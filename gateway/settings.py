@@ -246,6 +246,11 @@ class Settings(BaseSettings):
         default_factory=list,
         description='Inner hosts and networks webhooks may go to, as JSON: ["erp.internal:8443", "10.1.0.0/16"].',
     )
+    low_stock_digest_at: str = Field(
+        "",
+        pattern=r"^(|([01][0-9]|2[0-3]):[0-5][0-9])$",
+        description="When webhooks get the day's digest of low stock: 07:30, in STOCKGATE_TIMEZONE; empty: never.",
+    )
     log_webhooks: bool = Field(default=False, description="Whether incoming webhooks are logged, one JSON line each.")
     webhook_log_directory: Path = Field(Path("logs"), description="Folder of the webhook log files.")
     console: Literal["auto", "on", "off"] = Field(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from schema.queries.history import HistoryQueries
+from schema.queries.imports import ImportQueries
 from schema.queries.locations import LocationQueries
 from schema.queries.nodes import NodeQueries
 from schema.queries.products import ProductQueries
@@ -24,5 +25,6 @@ class Query(
     ViewerQueries,
     SourceRuleQueries,
     WebhookQueries,
+    ImportQueries,
 ):
     """The root of all reads."""

@@ -94,6 +94,12 @@ class Database:
         if self._writer:
             self._writer.close()
 
+    @property
+    def interleaves(self) -> bool:
+        """Whether several statements of one transaction may be asked for at once: aiosqlite's thread runs one after the
+        other, asyncpg refuses them."""
+        return self.name == "sqlite"
+
     def turn(self) -> AbstractAsyncContextManager[None]:
         """Where an engine has one writer at a time, to be held while writing: transact() does."""
         return self._writer.held() if self._writer else nullcontext()

@@ -8,7 +8,6 @@ of whoever was at it, applies each chunk exactly once.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
@@ -33,6 +32,9 @@ ROWS_PER_CHUNK: Final = 1_000
 _TRANSACTION_S: Final = 0.15
 """After so long a transaction begins no further chunk."""
 _PREVIEWED_AT_ONCE: Final = 10
+_ABREAST: Final = 2
+_KEPT: Final = 20
+"""Chunks that stay in memory: a transaction that is tried again asks for its own once more."""
 
 Told = Callable[[Job], None]
 """Is told how far a job got, after each transaction. What it raises ends the work."""
@@ -52,6 +54,10 @@ async def patiently(database: Database, operation: Callable[..., Awaitable[T]], 
             await asyncio.sleep(overloaded.retry_after_s)
 
 
+class _SharedError(Exception):
+    """Chunks that were applied at a time name one level."""
+
+
 class Run:
     """One process's work on one job, which it has leased as `by`."""
 
@@ -60,6 +66,8 @@ class Run:
         self._by = by
         self.told = told
         self.job = job
+        self._abreast = _ABREAST if database.interleaves else 1
+        self._refused_at = -1
 
     async def go_on(self) -> Job:
         """Do what there is to do: until it waits for a confirmation, or has ended. Raises LeaseLostError."""
@@ -136,10 +144,14 @@ class Run:
         ahead = _Ahead(self._database, self.job)
         try:
             while self.job.state is State.APPLYING:
-                self.job = await patiently(self._database, self._apply_some, ahead)
+                try:
+                    self.job = await patiently(self._database, self._apply_some, ahead)
+                except _SharedError:
+                    self._abreast = 1
+                    continue
                 self.told(self.job)
         except GroupRejectedError as rejected:
-            await self._stopped(ahead.at, rejected.outcomes)
+            await self._stopped(self._refused_at, rejected.outcomes)
         finally:
             await ahead.close()
 
@@ -148,27 +160,53 @@ class Run:
         began, job = time.monotonic(), self.job
         number, changed, refused = job.applied_chunks, 0, 0
         while number < job.chunks and (number == job.applied_chunks or time.monotonic() - began < _TRANSACTION_S):
-            loaded = await ahead.get(number)
-            outcomes = await self._apply_chunk(session, number, loaded.changes)
-            changed += sum(outcome.changed for outcome in outcomes)
-            failures = _failures(loaded.rows, outcomes)
-            refused += len(failures) + len(loaded.chunk.unreadable)
-            if failures != list(loaded.chunk.failures):
-                await imports.keep_failures(session, job.id, number, failures)
-            number += 1
+            some = [await ahead.get(n) for n in range(number, min(number + self._abreast, job.chunks))]
+            for loaded, outcomes in zip(some, await self._apply_chunks(session, some), strict=True):
+                changed += sum(outcome.changed for outcome in outcomes)
+                failures = _failures(loaded.rows, outcomes)
+                refused += len(failures) + len(loaded.chunk.unreadable)
+                if failures != list(loaded.chunk.failures):
+                    await imports.keep_failures(session, job.id, loaded.chunk.number, failures)
+            number += len(some)
         values: dict[str, Any] = {"changed": job.changed + changed, "refused": job.refused + refused}
         if number == job.chunks:
             values |= {"state": State.FINISHED.value, "finished_at": datetime.now(UTC)}
             await change_feed.record_notice(session, Kind.IMPORT_FINISHED, import_job_id=job.id)
         return await imports.advance(session, job, self._by, applied_chunks=number, **values)
 
-    async def _apply_chunk(self, session: AsyncSession, number: int, changes: Sequence[Change]) -> Sequence[Outcome]:
-        """Apply one chunk as a change group. Its idempotency key is kept without the outcomes: nobody replays them."""
-        job, group = self.job, self._group(changes)
+    async def _apply_chunks(self, session: AsyncSession, some: Sequence[_Loaded]) -> Sequence[Sequence[Outcome]]:
+        """Apply chunks at a time: while one is in the database, the rules look at the next one.
+
+        They must not see what the others leave, so chunks that name one level are refused with _SharedError.
+        """
+        tasks = [asyncio.create_task(self._apply_chunk(session, loaded)) for loaded in some]
+        try:
+            outcomes = [await task for task in tasks]
+        except BaseException:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            raise
+        if len(some) > 1:
+            levels = [
+                {(outcome.product_id, outcome.location_id) for outcome in each} - {(None, None)} for each in outcomes
+            ]
+            if len(set().union(*levels)) < sum(map(len, levels)):
+                raise _SharedError
+        return outcomes
+
+    async def _apply_chunk(self, session: AsyncSession, loaded: _Loaded) -> Sequence[Outcome]:
+        """Apply one chunk. Its idempotency key is kept without the outcomes: nobody replays them."""
+        number = loaded.chunk.number
+        job, group = self.job, self._group(loaded.changes)
         origin, key = group.origin, f"import:{job.id}:{number}"
         if await idempotency.take(session, origin, key, (job.fingerprint, number)) is not None:
             raise LeaseLostError(f"{key} was applied by somebody else.")
-        applied = await inventory.apply(session, group)
+        try:
+            applied = await inventory.apply(session, group)
+        except GroupRejectedError:
+            self._refused_at = number
+            raise
         await idempotency.keep(session, origin, key, orjson.dumps({"group_id": applied.group_id}).decode())
         return applied.outcomes
 
@@ -198,24 +236,22 @@ class _Loaded(NamedTuple):
 
 
 class _Ahead:
-    """Gives chunk after chunk, and has the next one made ready while the database is busy with this one."""
+    """Gives chunk after chunk, and has the next ones made ready while the database is busy with this one."""
 
     def __init__(self, database: Database, job: Job) -> None:
         self._database = database
         self._job = job
         self._mode: Mode = job.asked.mode
-        self._next: asyncio.Task[_Loaded] | None = None
-        self.at = -1
+        self._tasks: dict[int, asyncio.Task[_Loaded]] = {}
 
     async def get(self, number: int) -> _Loaded:
         """A chunk by its number. Whoever tries again may ask for an earlier one."""
-        if self._next is None or number != self.at + 1:
-            await self.close()
-            self._next = asyncio.create_task(self._load(number))
-        loaded = await self._next
-        self.at = number
-        self._next = asyncio.create_task(self._load(number + 1)) if number + 1 < self._job.chunks else None
-        return loaded
+        for wanted in range(number, min(number + 1 + _ABREAST, self._job.chunks)):
+            if wanted not in self._tasks:
+                self._tasks[wanted] = asyncio.create_task(self._load(wanted))
+        for passed in [each for each in self._tasks if each < number - _KEPT]:
+            del self._tasks[passed]
+        return await self._tasks[number]
 
     async def _load(self, number: int) -> _Loaded:
         [chunk] = await self._database.read(imports.chunks, self._job.id, number, 1)
@@ -224,11 +260,10 @@ class _Ahead:
 
     async def close(self) -> None:
         """Nothing more is wanted."""
-        if self._next is not None:
-            self._next.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await self._next
-            self._next = None
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        self._tasks.clear()
 
 
 def _counts(preview: Preview) -> dict[str, Any]:

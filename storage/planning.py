@@ -89,6 +89,9 @@ def plan(
         if isinstance(line, Refused):
             result.outcomes.append(Outcome(index, error=line))
             continue
+        if isinstance(line, Line) and not line.place.rules and not isinstance(line.change.quantity, SetTotal):
+            _plan_plain(result, index, line, before, refuse_disabled=group.refuse_disabled)
+            continue
         levels = [result.levels.get(key) or before.get(key, NO_LEVEL) for key in line.keys]
         others = _elsewhere(line, before, result.levels, elsewhere or {})
         afters, ignored = (_governed if line.rules else _after)(line, levels, others, group)
@@ -101,6 +104,24 @@ def plan(
                 result.entries.append(Entry(index, key, level.on_hand, after))
     _check_policy(group, result.outcomes)
     return result
+
+
+def _plan_plain(
+    result: Plan, index: int, line: Line, before: Mapping[LevelKey, Level], *, refuse_disabled: bool
+) -> None:
+    """What most lines are, in half the time: about one level, and nobody's own."""
+    item, place = line.item, line.place
+    key = item.id, place.id
+    level = result.levels.get(key) or before.get(key, NO_LEVEL)
+    after = step(level, line.change, item, refuse_disabled=refuse_disabled)
+    if isinstance(after, Refused):
+        result.outcomes.append(Outcome(index, *key, item.sku, before=level.on_hand, error=after))
+        return
+    changed = after is not level
+    result.outcomes.append(Outcome(index, *key, item.sku, changed, level.on_hand, after.on_hand, after.version))
+    if changed:
+        result.levels[key] = after
+        result.entries.append(Entry(index, key, level.on_hand, after))
 
 
 def _elsewhere(
@@ -123,7 +144,9 @@ def _elsewhere(
 
 def landing(line: Line, level: Level, group: ChangeGroup) -> Level | Refused:
     """What a line of a group would make of a level; the same object where it would change nothing."""
-    afters, _ = (_governed if line.rules else _after)(line, (level,), 0, group)
+    if not line.place.rules:
+        return step(level, line.change, line.item, refuse_disabled=group.refuse_disabled)
+    afters, _ = _governed(line, (level,), 0, group)
     return afters if isinstance(afters, Refused) else afters[0]
 
 
@@ -225,7 +248,7 @@ def step(
     if stale := _check_expected(level, change):
         return stale
     on_hand = _on_hand_after(level, change.quantity, elsewhere)
-    if _keeps_terms(change):  # most lines of most groups: nothing else can have become wrong
+    if _keeps_terms(change) or _has_terms(level, change):  # most lines: nothing else can have become wrong
         after = Level(on_hand, *level[1:-1], level.version + 1)
         return _check_quantity(level, after, change, item, elsewhere) or (level if on_hand == level.on_hand else after)
     after = Level(
@@ -254,6 +277,19 @@ def _keeps_terms(change: Change) -> bool:
         and change.sale_price is UNSET
         and change.backorders is UNSET
         and change.disabled is UNSET
+        and change.reserved is UNSET
+        and change.safety_stock is UNSET
+    )
+
+
+def _has_terms(level: Level, change: Change) -> bool:
+    """Whether the level is on these terms already, and no sale price has to be compared: most rows of an export."""
+    return (
+        (change.sale_price is None or change.sale_price is UNSET)
+        and level.sale_price is None
+        and (change.regular_price is UNSET or change.regular_price == level.regular_price)
+        and (change.backorders is UNSET or change.backorders == level.backorders)
+        and (change.disabled is UNSET or change.disabled == level.disabled)
         and change.reserved is UNSET
         and change.safety_stock is UNSET
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from schema.mutations.access import AccessMutations
+from schema.mutations.imports import ImportMutations
 from schema.mutations.inventory import InventoryMutations
 from schema.mutations.locations import LocationMutations
 from schema.mutations.products import ProductMutations
@@ -22,5 +23,6 @@ class Mutation(
     SourceRuleMutations,
     ThresholdMutations,
     WebhookMutations,
+    ImportMutations,
 ):
     """The root of all writes."""

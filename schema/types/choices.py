@@ -236,3 +236,32 @@ class SourceRuleMode(Enum):
     IGNORE = enum_value(
         "ignore", description="The line is accepted, the field is not written and named in `ignored`; the rest is."
     )
+
+
+@strawberry.enum(description="How far an import is.")
+class ImportState(Enum):
+    """A storage.imports.State."""
+
+    READING = enum_value("reading", description="Its file is being read.")
+    PREVIEWING = enum_value("previewing", description="Its rows are being compared with what there is.")
+    PREVIEWED = enum_value("previewed", description="It waits for `importJobApply`.")
+    APPLYING = enum_value("applying", description="It is being written.")
+    FINISHED = enum_value("finished", description="It was written.")
+    CANCELLED = enum_value("cancelled", description="Somebody stopped it; what was written before stays.")
+    FAILED = enum_value("failed", description="It cannot go on: `error` says why. What was written before stays.")
+
+
+@strawberry.enum(description="What the quantities of an import are.")
+class ImportMode(Enum):
+    """A storage.import_rows.Mode."""
+
+    SET = enum_value("set", description="What there is.")
+    ADJUST = enum_value("adjust", description="What came and went.")
+
+
+@strawberry.enum(description="What becomes of the good rows of a file that has bad ones.")
+class ImportPolicy(Enum):
+    """A storage.imports.Policy."""
+
+    PARTIAL = enum_value("partial", description="They are written.")
+    ATOMIC = enum_value("atomic", description="Nothing is begun.")
