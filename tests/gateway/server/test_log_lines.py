@@ -31,7 +31,7 @@ PIECES = [
     "<script>alert(1)</script>", "\t", "\v\f", "\x1c\x1d\x1e", "'; DROP TABLE product; --", "../../etc/passwd", "%s%n",
     "\U000e0041", "sgk_" + "x" * 51, "ck_" + "a" * 40, "null", "-1", "😀" * 40,
 ]  # fmt: skip
-VALUES_PER_REQUEST = 8
+VALUES_PER_REQUEST = 16
 BATCH = 40
 
 
@@ -79,7 +79,11 @@ class Hostile:
         secret = self.canary().encode()
         if not head:
             head = b"X-API-Key: sgk_%s\r\nAuthorization: Basic %s\r\n" % (secret, secret)
-        named = [b"X-Request-Id", b"User-Agent", b"Referer", b"Origin", b"X-Forwarded-For", b"Idempotency-Key"]
+        named = [
+            b"X-Request-Id", b"User-Agent", b"Referer", b"Origin", b"X-Forwarded-For", b"Idempotency-Key", b"From",
+            b"Via",
+            b"X-HTTP-Method-Override", b"X-Correlation-Id", b"X-Real-Ip", b"Accept-Language", b"Prefer", b"If-Match",
+        ]  # fmt: skip
         lines = [b"%s: %s\r\n" % (name, self.in_header()) for name in named]
         lines += [b"Cookie: s=%s\r\nX-Webhook-Secret: %s\r\nHost: shop.test\r\n" % (secret, secret), head]
         return b"%s %s HTTP/1.1\r\n%sContent-Length: %d\r\n\r\n%s" % (
