@@ -27,7 +27,17 @@ from gateway.settings import Settings
 from schema.context import Context
 from schema.operations import Operation
 from scripts.benchmarks.loading import Load, load_database
-from storage import idempotency, nonces, openings, product_search, pruning, tables, webhook_events, webhook_payloads
+from storage import (
+    idempotency,
+    imports,
+    nonces,
+    openings,
+    product_search,
+    pruning,
+    tables,
+    webhook_events,
+    webhook_payloads,
+)
 from storage.changes import UNSET, Origin
 from storage.columns import Timestamp
 from storage.database import Database
@@ -236,6 +246,8 @@ async def _chores(database: Database) -> list[tuple[str, tuple[str, Any]]]:
     async def chores(session: AsyncSession) -> None:
         await nonces.forget(session, 0)
         await idempotency.forget(session, NOW)
+        await imports.latest(session, "")
+        await imports.waiting(session)
         await pruning._prune_groups(session, (NOW, 10**9))
         await openings.pruned_up_to(session)
         await session.execute(select(openings.is_pruned_at(literal(NOW, Timestamp()))))
