@@ -43,6 +43,7 @@ from gateway.request_log import RequestLog
 from gateway.server import board
 from gateway.server_secret import ServerSecret
 from gateway.settings import Settings
+from gateway.telemetry import Telemetry
 from gateway.webhooks.message import Format
 from gateway.webhooks.sending import Sending
 from gateway.webhooks.standard import Standard
@@ -104,8 +105,11 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app.state.admission = Admission(settings, persisted, app.state.budgets)
     app.state.meter = Meter(board.seat(), known.operations_of(app.routes, DIALECTS), known.codes())
     app.state.stored_figures = StoredFigures(database)
+    app.state.telemetry = Telemetry(database.name) if settings.telemetry == "on" else None
     app.state.key_uses = KeyUses(database)
     app.state.finished = [app.state.meter.finished, app.state.key_uses.finished]
+    if app.state.telemetry is not None:
+        app.state.finished.append(app.state.telemetry.finished)
     database.forgotten += [
         app.state.authenticator.forget,
         app.state.open_streams.doubt,
@@ -171,4 +175,6 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         with contextlib.suppress(StorageUnavailableError):  # when keys were last used is not worth an error at the end
             await app.state.authenticator.record_use()
             await app.state.key_uses.record()
+        if app.state.telemetry is not None:
+            await asyncio.to_thread(app.state.telemetry.close)
         await database.close()

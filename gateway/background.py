@@ -13,15 +13,27 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from datetime import time as clock_time
 from functools import partial
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import structlog
 
 from gateway.authentication import Authenticator
 from gateway.dialects.wc_v3.signatures import REMEMBERED_S
 from gateway.settings import Settings
-from storage import alerts, idempotency, imports, key_use, ledger_partitions, nonces, pruning, webhook_deliveries
+from storage import (
+    alerts,
+    idempotency,
+    imports,
+    key_use,
+    ledger_partitions,
+    low_stock_digest,
+    nonces,
+    pruning,
+    webhook_deliveries,
+)
 from storage.database import Database
 from storage.errors import StorageUnavailableError
 from storage.retention import BusyError, alone, in_batches, restful
@@ -49,6 +61,7 @@ def chores(settings: Settings, database: Database, authenticator: Authenticator)
         Chore("make the ledger's next months", 3600, kept.make_ahead),
         Chore("forget nonces", 60, kept.forget_nonces),
         Chore("forget idempotency keys", 600, kept.forget_idempotency),
+        Chore("tell of low stock", 60, LowStockDigest(settings, database).tell),
         Chore("forget alerts", 3600, kept.forget_alerts),
         Chore("prune the ledger", 3600, kept.prune),
         Chore("forget imports", 3600, kept.forget_imports),
@@ -115,6 +128,29 @@ class Retention:
             log.warning("old entries of the ledger are still needed", by=old.kept_for.who, after=old.kept_for.position)
         if removed:
             log.info("pruned the ledger", removed=removed, before=old.before.isoformat())
+
+
+class LowStockDigest:
+    """Once a day, at the time that the settings say, what is low on stock."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._database = database
+        self._at = settings.low_stock_digest_at
+        self._zone = ZoneInfo(settings.timezone)
+        self._done: datetime | None = None
+
+    async def tell(self, now: datetime | None = None) -> bool:
+        """Tell whoever wants it, if it is time and no other process did; and say whether this one has."""
+        if not self._at:
+            return False
+        due = low_stock_digest.last_due(now or datetime.now(UTC), clock_time.fromisoformat(self._at), self._zone)
+        if self._done == due or not await self._database.read(low_stock_digest.is_wanted):
+            return False
+        told = await self._database.transact(low_stock_digest.tell, due)
+        self._done = due
+        if told:
+            log.info("told of low stock", due=due.isoformat())
+        return told
 
 
 class Background:

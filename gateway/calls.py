@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from starlette.routing import Route
 
@@ -41,6 +41,8 @@ class Call(Tally):
     key_id: int = 0
     secret_id: int = 0
     cost: int = 0
+    span: Any = None
+    """Of OpenTelemetry, where that is on."""
 
     def refusal(self, status: int) -> str:
         """Why it, or something of it, was refused; empty when nothing was."""

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import calls, log_lines
 from gateway.calls import NATIVE, Call, Finished
+from gateway.telemetry import Telemetry
 from storage import turnstile
 from storage.turnstile import Rank
 
@@ -47,6 +48,9 @@ class RequestLog:
         request_id = _given(scope) or secrets.token_hex(16)
         scope["stockgate.request_id"] = request_id
         call = calls.begin(request_id)
+        telemetry: Telemetry | None = scope["app"].state.telemetry
+        if telemetry is not None:
+            telemetry.begin(call, scope["headers"])
         path, started, status = scope["path"], time.perf_counter(), 500
 
         async def send_with_id(message: Message) -> None:

@@ -100,6 +100,9 @@ class Settings(BaseSettings):
     metrics_token: SecretStr = Field(
         SecretStr(""), description="What Prometheus sends to read /metrics, 16 characters or more; empty: keys only."
     )
+    telemetry: Literal["off", "on"] = Field(
+        "off", description="Whether spans go to OpenTelemetry, where OTEL_* says; it needs stockgate[telemetry]."
+    )
     ready_lag_seconds_max: float = Field(
         300.0, ge=1, le=604_800, description="How old changes may get that webhooks or alerts have not got to: /readyz."
     )
@@ -242,6 +245,11 @@ class Settings(BaseSettings):
     webhook_targets_allowed: list[str] = Field(
         default_factory=list,
         description='Inner hosts and networks webhooks may go to, as JSON: ["erp.internal:8443", "10.1.0.0/16"].',
+    )
+    low_stock_digest_at: str = Field(
+        "",
+        pattern=r"^(|([01][0-9]|2[0-3]):[0-5][0-9])$",
+        description="When webhooks get the day's digest of low stock: 07:30, in STOCKGATE_TIMEZONE; empty: never.",
     )
     log_webhooks: bool = Field(default=False, description="Whether incoming webhooks are logged, one JSON line each.")
     webhook_log_directory: Path = Field(Path("logs"), description="Folder of the webhook log files.")

@@ -178,6 +178,9 @@ class StockChangeFilter:
 class WebhookDeliveryFilter:
     """Compiled by schema.types.webhook_endpoint."""
 
+    endpoint_ids: list[strawberry.ID] | None = strawberry.field(
+        default=NOT_GIVEN, description="At one of these endpoints, by their databaseIds."
+    )
     statuses: list[WebhookDeliveryStatus] | None = strawberry.field(
         default=NOT_GIVEN, description="Of which one of these became."
     )

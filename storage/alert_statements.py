@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -16,6 +17,7 @@ from sqlalchemy import (
     not_,
     or_,
     select,
+    true,
     tuple_,
     union,
 )
@@ -43,13 +45,20 @@ _entry: Final = table_of(LedgerEntry)
 _change: Final = table_of(CatalogChange)
 _level: Final = table_of(StockLevel).alias("alert_level")
 _item: Final = table_of(Product).alias("alert_item")
+_parent: Final = table_of(Product).alias("alert_parent")
 _location: Final = table_of(Location).alias("alert_location")
 
 # Conditions over a level's item and location, as they are now
 
-_COUNTS: Final = and_(availability.is_tracked(_item.c), _item.c.status != literal_column("'trash'"))
+_COUNTS: Final = and_(
+    or_(_item.c.manage_stock, _parent.c.manage_stock.is_(true())), _item.c.status != literal_column("'trash'")
+)
 _IS_OPEN: Final = and_(_location.c.active, _location.c.archived_at.is_(None))
-_THRESHOLD: Final = thresholds.of_item_at(_level.c, _item.c)
+_THRESHOLD: Final = thresholds.first(
+    _level.c.low_stock_threshold,
+    func.coalesce(_item.c.low_stock_threshold, _parent.c.low_stock_threshold),
+    _location.c.low_stock_threshold,
+)
 _FALSE: Final = literal_column("0", Integer())
 _TRUE: Final = literal_column("1", Integer())
 
@@ -57,6 +66,20 @@ _TRUE: Final = literal_column("1", Integer())
 def _as_number(condition: Any) -> Any:
     """1 or 0, so that both engines compare it, and NULL is 0."""
     return case((condition, _TRUE), else_=_FALSE)
+
+
+def _with_what_applies(levels: Any) -> Any:
+    """Rows of levels with what says of them what applies, and with what was last said of them."""
+    of_level, of_watch = (
+        and_(table.c.product_id == levels.c.product_id, table.c.location_id == levels.c.location_id)
+        for table in (_level, _watch)
+    )
+    found = levels.join(_item, _item.c.id == levels.c.product_id).outerjoin(_parent, _parent.c.id == _item.c.parent_id)
+    return (
+        found.join(_location, _location.c.id == levels.c.location_id)
+        .outerjoin(_level, of_level)
+        .outerjoin(_watch, of_watch)
+    )
 
 
 def _between(columns: Any) -> Any:
@@ -91,24 +114,7 @@ ENTRIES: Final = Prepared(
         _watch.c.low,
         _watch.c.out,
     )
-    .select_from(
-        _first_entries.join(_item, _item.c.id == _first_entries.c.product_id)
-        .join(_location, _location.c.id == _first_entries.c.location_id)
-        .outerjoin(
-            _level,
-            and_(
-                _level.c.product_id == _first_entries.c.product_id,
-                _level.c.location_id == _first_entries.c.location_id,
-            ),
-        )
-        .outerjoin(
-            _watch,
-            and_(
-                _watch.c.product_id == _first_entries.c.product_id,
-                _watch.c.location_id == _first_entries.c.location_id,
-            ),
-        )
-    )
+    .select_from(_with_what_applies(_first_entries))
     .order_by(_first_entries.c.sequence)
 )
 CHANGES: Final = Prepared(
@@ -133,58 +139,50 @@ def _concerned() -> Any:
         select(*pair).where(among(one.c.location_id, "locations")),
         select(*listed.values()),
     ).subquery("named")
-    past = table_of(LedgerEntry).alias("past")
-    last_sequence = (
-        select(func.max(past.c.sequence))
-        .where(
-            past.c.product_id == _level.c.product_id,
-            past.c.location_id == _level.c.location_id,
-            past.c.sequence <= bindparam("up_to", type_=Id),
+    then = (
+        select(
+            named.c.product_id,
+            named.c.location_id,
+            _then(named.c, availability.available).label("available"),
+            _then(named.c, lambda entry: entry.disabled).label("disabled"),
         )
-        .correlate_except(past)
-        .scalar_subquery()
+        .cte("then_there")
+        .prefix_with("MATERIALIZED")  # looked up once
     )
-    last, opening = table_of(LedgerEntry).alias("last_entry"), table_of(LedgerOpening).alias("opening")
-    is_kept = last.c.sequence.is_not(None)  # else it was pruned, or there was none
-    available = case((is_kept, availability.available(last.c)), else_=availability.available(opening.c))
-    disabled = case((is_kept, last.c.disabled), else_=opening.c.disabled)
-    counts = and_(_COUNTS, available.is_not(None))
-    offered = and_(_IS_OPEN, not_(disabled))
+    counts = and_(_COUNTS, then.c.available.is_not(None))
+    offered = and_(_IS_OPEN, not_(then.c.disabled))
     was_low, was_out = _as_number(_watch.c.low), _as_number(_watch.c.out)
-    is_out = _as_number(and_(counts, or_(not_(offered), available <= _FALSE)))
-    is_low = case((not_(counts), _FALSE), (offered, _as_number(available <= _THRESHOLD)), else_=was_low)
+    is_out = _as_number(and_(counts, or_(not_(offered), then.c.available <= _FALSE)))
+    is_low = case((not_(counts), _FALSE), (offered, _as_number(then.c.available <= _THRESHOLD)), else_=was_low)
     return (
         select(
-            _level.c.product_id,
+            then.c.product_id,
             _item.c.parent_id,
-            _level.c.location_id,
-            available,
-            disabled,
+            then.c.location_id,
+            then.c.available,
+            then.c.disabled,
             _THRESHOLD,
             _as_number(_COUNTS),
             _as_number(_IS_OPEN),
             _watch.c.low,
             _watch.c.out,
         )
-        .select_from(
-            named.join(
-                _level,
-                and_(_level.c.product_id == named.c.product_id, _level.c.location_id == named.c.location_id),
-            )
-            .join(_item, _item.c.id == _level.c.product_id)
-            .join(_location, _location.c.id == _level.c.location_id)
-            .outerjoin(last, last.c.sequence == last_sequence)
-            .outerjoin(
-                opening,
-                and_(opening.c.product_id == _level.c.product_id, opening.c.location_id == _level.c.location_id),
-            )
-            .outerjoin(
-                _watch,
-                and_(_watch.c.product_id == _level.c.product_id, _watch.c.location_id == _level.c.location_id),
-            )
-        )
+        .select_from(_with_what_applies(then))
         .where(or_(is_out != was_out, is_low != was_low))
-        .order_by(_level.c.product_id, _level.c.location_id)
+        .order_by(then.c.product_id, then.c.location_id)
+    )
+
+
+def _then(level: Any, value: Callable[[Any], Any]) -> Any:
+    """A value of the last entry of a level up to `up_to`, be it one that was pruned; NULL where there was none."""
+    entry, opening = table_of(LedgerEntry).alias("past"), table_of(LedgerOpening).alias("opening")
+    last, before = (
+        select(value(rows.c)).where(rows.c.product_id == level.product_id, rows.c.location_id == level.location_id)
+        for rows in (entry, opening)
+    )
+    last = last.where(entry.c.sequence <= bindparam("up_to", type_=Id)).order_by(entry.c.sequence.desc()).limit(1)
+    return func.coalesce(
+        last.correlate_except(entry).scalar_subquery(), before.correlate_except(opening).scalar_subquery()
     )
 
 
@@ -196,9 +194,9 @@ def _note_all() -> Any:
     found = (
         select(_level.c.product_id, _level.c.location_id, is_low, is_out)
         .select_from(
-            _level.join(_item, _item.c.id == _level.c.product_id).join(
-                _location, _location.c.id == _level.c.location_id
-            )
+            _level.join(_item, _item.c.id == _level.c.product_id)
+            .outerjoin(_parent, _parent.c.id == _item.c.parent_id)
+            .join(_location, _location.c.id == _level.c.location_id)
         )
         .where(available.is_not(None), _COUNTS, or_(is_low, is_out))
     )

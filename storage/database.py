@@ -50,7 +50,7 @@ class Database:
         self.name: EngineName = "sqlite" if self.url.drivername.startswith("sqlite") else "postgresql"
         self.connector = Connector(self.url, connections or Connections())
         self.engine = _create_engine(self.url, self.connector)
-        event.listen(self.engine.sync_engine, "before_cursor_execute", lambda *_: tally.asked())
+        tally.listen(self.engine.sync_engine)
         self._writing = self.engine.execution_options(stockgate_writes=True, **_BEGUN_BY_US[self.name])
         self._checkpoints = Checkpoints(str(self.url.database)) if self.name == "sqlite" else None
         self._reader: Reader = (
@@ -195,15 +195,15 @@ class Database:
         """
         with engine_errors.told():
             async with deadline.Observed(_NOT_READ), self.turnstiles.texts:
-                tally.asked()
-                return await self._reader.fetch_text(sql, values)
+                with tally.statement(sql):
+                    return await self._reader.fetch_text(sql, values)
 
     async def fetch_rows(self, sql: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
         """All rows of a statement, as fetch_text() has the one."""
         with engine_errors.told():
             async with deadline.Observed(_NOT_READ), self.turnstiles.texts:
-                tally.asked()
-                return await self._reader.fetch_rows(sql, values)
+                with tally.statement(sql):
+                    return await self._reader.fetch_rows(sql, values)
 
     async def watch(self, wake: Wake) -> NoReturn:
         """Call `wake` whenever another process committed, until cancelled. Holds a connection of its own."""

@@ -125,6 +125,14 @@ async def read(session: AsyncSession, wanted: Wanted) -> list[LowLevel]:
     return [LowLevel(*row) for row in await session.execute(_statement(where), values)]
 
 
+async def count(session: AsyncSession) -> tuple[int, int]:
+    """How many levels are low, and how many of these have nothing available."""
+    low = availability.low_levels().subquery("low")
+    is_out = case((availability.available(low.c) <= _ZERO, literal_column("1", BigInteger())), else_=_ZERO)
+    found = (await session.execute(select(func.count(), func.coalesce(func.sum(is_out), _ZERO)).select_from(low))).one()
+    return int(found[0]), int(found[1])
+
+
 async def _locations(session: AsyncSession, names: Sequence[str]) -> list[int]:
     """The locations that these slugs, codes or ids name."""
     spelled = {name: _spellings(name) for name in names}

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,13 +15,12 @@ from storage.access import Credential
 from storage.catalog_lock import hold
 from storage.changes import LocationKey
 from storage.errors import ErrorCode, InventoryError
-from storage.source_rules import Mode, OwnedField, Owner
+from storage.source_rules import Mode, OwnedField, rule_of
 from storage.source_rules import SourceRule as Rule
-from storage.tables import ApiKey, Location, SourceRule, SourceRuleOwner
+from storage.tables import ApiKey, Location, SourceRule
 from storage.upsert import table_of
 
 _rule: Final = table_of(SourceRule)
-_owner: Final = table_of(SourceRuleOwner)
 _key: Final = table_of(ApiKey)
 
 
@@ -37,28 +35,18 @@ class Listed:
     updated_at: datetime
 
 
-_LISTED: Final = (
-    select(
-        _rule.c.id, _rule.c.field, _rule.c.mode, _rule.c.location_id, _rule.c.updated_at,
-        table_of(Location).c.slug, table_of(Location).c.name, _key.c.id, _key.c.name,
-    )
-    .select_from(_rule)
-    .join(_owner, _owner.c.source_rule_id == _rule.c.id)
-    .join(_key, _key.c.id == _owner.c.api_key_id)
-    .outerjoin(table_of(Location), table_of(Location).c.id == _rule.c.location_id)
-    .order_by(_rule.c.id, _key.c.id)
-)  # fmt: skip
+_LISTED: Final = select(
+    _rule.c.field, _rule.c.mode, _rule.c.location_id, _rule.c.owners,
+    _rule.c.id, table_of(Location).c.slug, table_of(Location).c.name, _rule.c.updated_at,
+).outerjoin_from(_rule, table_of(Location), table_of(Location).c.id == _rule.c.location_id)  # fmt: skip
 
 
 async def listed(session: AsyncSession) -> list[Listed]:
     """All rules: by their fields, those for everywhere first."""
-    found: list[Listed] = []
-    for _, rows in groupby((await session.execute(_LISTED)).all(), key=lambda row: row[0]):
-        of_rule = list(rows)
-        id_, field, mode, location_id, updated_at, slug, name, *_ = of_rule[0]
-        owners = tuple(Owner(*row[-2:]) for row in of_rule)
-        rule = Rule(OwnedField(field), Mode(mode), owners, location_id)
-        found.append(Listed(id_, rule, slug, name, updated_at))
+    found = [
+        Listed(id_, rule_of(row), slug, name, updated_at)
+        for *row, id_, slug, name, updated_at in await session.execute(_LISTED)
+    ]
     order = list(OwnedField)
     return sorted(found, key=lambda each: (order.index(each.rule.field), each.location_slug or ""))
 
@@ -87,21 +75,19 @@ async def set_rule(session: AsyncSession, asked: NewRule, granter: Credential) -
         message = "Name at least one API key that may write it; sourceRuleRemove (stockgate rules remove) ends a rule."
         raise InventoryError(ErrorCode.INVALID_VALUE, message, "owners")
     valid = await access.valid_api_keys(session, owners)
+    names = await session.execute(select(_key.c.id, _key.c.name).where(_key.c.id.in_(valid)).order_by(_key.c.id))
     for index, owner in enumerate(owners):
         if owner not in valid:
             message = f"There is no API key {owner} that is valid."
             raise InventoryError(ErrorCode.KEY_NOT_FOUND, message, f"owners[{index}]")
     now = datetime.now(UTC)
+    values: dict[str, Any] = {"mode": str(mode), "owners": [list(row) for row in names], "updated_at": now}
     rule_id = await session.scalar(select(_rule.c.id).where(*_is(field, location_id)))
     if rule_id is None:
-        values = {"field": str(field), "location_id": location_id, "created_at": now}
-        statement = insert(_rule).values(**values, mode=str(mode), updated_at=now).returning(_rule.c.id)
-        rule_id = (await session.execute(statement)).scalar_one()
+        values |= {"field": str(field), "location_id": location_id, "created_at": now}
+        rule_id = (await session.execute(insert(_rule).values(values).returning(_rule.c.id))).scalar_one()
     else:
-        await session.execute(update(_rule).where(_rule.c.id == rule_id).values(mode=str(mode), updated_at=now))
-        await session.execute(delete(_owner).where(_owner.c.source_rule_id == rule_id))
-    pairs = [{"source_rule_id": rule_id, "api_key_id": owner} for owner in sorted(set(owners))]
-    await session.execute(insert(_owner), pairs)
+        await session.execute(update(_rule).where(_rule.c.id == rule_id).values(values))
     return next(each for each in await listed(session) if each.id == rule_id)
 
 
@@ -117,7 +103,6 @@ async def remove_rule(
     location_id = await _location_id(session, location, granter)
     for each in await listed(session):
         if (each.rule.field, each.rule.location_id) == (field, location_id):
-            await session.execute(delete(_owner).where(_owner.c.source_rule_id == each.id))
             await session.execute(delete(_rule).where(_rule.c.id == each.id))
             return each
     return None

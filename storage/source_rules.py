@@ -91,25 +91,29 @@ NO_RULES: Final[Rules] = {}
 
 
 Row = Sequence[Any]
-"""A rule and one of its owners: field, mode, location id or None, the owner's id and its name."""
+"""A rule as it is stored: field, mode, location id or None, and a list with the id and name of each owner."""
 
 
 @lru_cache(maxsize=1_024)
 def rules_of(text: str) -> Rules:
-    """The rules that hold at a place, of those that SQL gives for it as a JSON array of rows."""
-    return _of_rows(orjson.loads(text))
+    """The rules that hold at a place. SQL gives a JSON array of rows, whose owners are the text of JSON again."""
+    return _of_rows([(*rule, orjson.loads(owners)) for *rule, owners in orjson.loads(text)])
 
 
 def _of_rows(rows: Iterable[Row]) -> Rules:
     """What a place has of its own goes before what holds everywhere."""
-    owners: dict[tuple[OwnedField, Mode, int | None], list[Owner]] = {}
-    for field, mode, location_id, *owner in rows:
-        owners.setdefault((OwnedField(field), Mode(mode), location_id), []).append(Owner(*owner))
     rules: dict[OwnedField, SourceRule] = {}
-    for (field, mode, location_id), keys in owners.items():
-        if location_id is not None or field not in rules:
-            rules[field] = SourceRule(field, mode, tuple(sorted(keys)), location_id)
+    for row in rows:
+        rule = rule_of(row)
+        if rule.location_id is not None or rule.field not in rules:
+            rules[rule.field] = rule
     return rules or NO_RULES
+
+
+def rule_of(row: Row) -> SourceRule:
+    """A rule of its row."""
+    field, mode, location_id, owners = row
+    return SourceRule(OwnedField(field), Mode(mode), tuple(Owner(*owner) for owner in owners), location_id)
 
 
 class RuleBook:

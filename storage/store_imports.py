@@ -96,15 +96,15 @@ async def finish(session: AsyncSession, job_id: int) -> None:
 
 
 async def import_page(
-    session: AsyncSession, document: Mapping[str, Any], store: str, job_id: int | None, progress: Progress
+    session: AsyncSession, document: Mapping[str, Any], origin: Origin, job_id: int | None, progress: Progress
 ) -> Imported:
     """Write the products of one page with their stock, and how far the import has got with it.
 
-    Rows of products are marked with the store that they are from. Raises CatalogError with everything that is wrong,
-    and ImportCancelledError; then nothing was written.
+    Rows of products are marked with the store that they are from: the origin's reference. Raises CatalogError with
+    everything that is wrong, and ImportCancelledError; then nothing was written.
     """
+    store = origin.reference
     rows = [{**row, "extra": {**row.get("extra", {}), _MARK: {"store": store}}} for row in document["products"]]
-    origin = Origin(DIALECT, principal=store)
     done = await catalog.import_catalog(
         session, {**document, "products": rows}, origin=origin, check=partial(_others, store)
     )
@@ -135,6 +135,11 @@ async def _record(session: AsyncSession, job_id: int, progress: Progress) -> Non
             updated_at=datetime.now(UTC),
         )
     )
+
+
+def origin_of(store: str) -> Origin:
+    """Of what comes from a store, where no API key is named."""
+    return Origin(DIALECT, principal=store, reference=store)
 
 
 async def location_id(session: AsyncSession, slug: str | None) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -63,10 +63,11 @@ class _Transaction(ABC):
     @abstractmethod
     async def _rollback(self) -> None: ...
 
-    def _observe(self, sql: str) -> None:
-        tally.asked()
+    def _observe(self, sql: str) -> AbstractContextManager[Any]:
+        """A statement is run in this block."""
         for observer in self._observers:
             observer(sql)
+        return tally.statement(sql)
 
 
 class SqliteTransaction(_Transaction):
@@ -79,13 +80,13 @@ class SqliteTransaction(_Transaction):
         self._is_open = False
 
     async def fetch(self, sql: str, values: Sequence[Any]) -> Sequence[Any]:
-        self._observe(sql)
-        rows, _ = await sqlite_driver.run(self._driver, sql, values)
+        with self._observe(sql):
+            rows, _ = await sqlite_driver.run(self._driver, sql, values)
         return rows
 
     async def write(self, sql: str, values: Sequence[Any]) -> int:
-        self._observe(sql)
-        _, count = await sqlite_driver.run(self._driver, sql, values)
+        with self._observe(sql):
+            _, count = await sqlite_driver.run(self._driver, sql, values)
         return count
 
     async def _begin(self) -> None:
@@ -129,13 +130,11 @@ class PostgresTransaction(_Transaction):
         self._pid = self._driver.get_server_pid()
 
     async def fetch(self, sql: str, values: Sequence[Any]) -> Sequence[Any]:
-        self._observe(sql)
-        with self._asking():
+        with self._observe(sql), self._asking():
             return await self._driver.fetch(sql, *values)
 
     async def write(self, sql: str, values: Sequence[Any]) -> int:
-        self._observe(sql)
-        with self._asking():
+        with self._observe(sql), self._asking():
             status: str = await self._driver.execute(sql, *values)  # such as INSERT 0 3
         return int(status.rpartition(" ")[2])
 

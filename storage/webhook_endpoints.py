@@ -15,7 +15,7 @@ from storage import alerts, change_feed, openings, webhook_topics
 from storage.changes import UNSET, Refused, Unset, is_storable
 from storage.errors import ErrorCode, InventoryError
 from storage.retention import LOCK
-from storage.tables import WebhookEndpoint
+from storage.tables import WebhookDelivery, WebhookEndpoint
 from storage.upsert import table_of
 from storage.webhook_topics import Topic
 
@@ -24,7 +24,9 @@ FILTER_MAX: Final = 1_000
 PREVIOUS_MAX: Final = timedelta(days=30)
 """How long the secret that was replaced may sign, too."""
 STANDARD: Final = "standard"
+_SKIPPED: Final = "It waited when the endpoint was resumed from what happens from then on."
 _table: Final = table_of(WebhookEndpoint)
+_delivery: Final = table_of(WebhookDelivery)
 
 
 class Status(StrEnum):
@@ -215,8 +217,17 @@ async def resume(session: AsyncSession, endpoint_id: int, *, start: Start | None
         if start is None:
             raise InventoryError(ErrorCode.EVENTS_PRUNED, gap.message, "start")
         position = gap.last
+    await _resume_waiting(session, endpoint_id, skip=start is Start.NOW)
     values = {"status": Status.ACTIVE.value, "disabled_reason": None, "position": position}
     return await _written(session, endpoint_id, {**values, "failures": 0, "failing_since": None, "retry_at": None})
+
+
+async def _resume_waiting(session: AsyncSession, endpoint_id: int, *, skip: bool) -> None:
+    """What waits is tried at once, and its schedule begins anew; or it is given up."""
+    now = datetime.now(UTC)
+    values = {"status": "failed", "error": _SKIPPED} if skip else {"next_at": now, "first_at": None}
+    waiting = update(_delivery).where(_delivery.c.endpoint_id == endpoint_id, _delivery.c.status == "waiting")
+    await session.execute(waiting.values({**values, "updated_at": now}))
 
 
 @dataclass(frozen=True, slots=True)

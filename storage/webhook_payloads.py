@@ -15,6 +15,7 @@ import orjson
 from sqlalchemy import Select, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from storage import low_stock_digest
 from storage.columns import price_text, timestamp_text
 from storage.json_rows import among, json_text
 from storage.tables import ImportJob, LedgerEntry, LedgerOpening, Location, Product, StockChangeGroup
@@ -107,6 +108,8 @@ async def payloads(session: AsyncSession, events: Sequence[Event]) -> dict[int, 
             data = _stock_changed(entries.get(event.sequence))
         elif event.available is not None or event.cause is not None:
             data = {"available": event.available, "threshold": event.threshold, "cause": event.cause}
+        elif event.topic is Topic.LOW_STOCK_DIGEST:
+            data = await low_stock_digest.data(session)
         else:
             data = _whole(event, products, locations, imports)
         if data is not None:

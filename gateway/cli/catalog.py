@@ -84,8 +84,7 @@ def import_catalog(
     Everything is checked first: either all of it is imported or, with every problem told by its place (the line and
     column), nothing. Importing the same file twice changes nothing.
 
-    Examples: stockgate import catalog shop.json
-    stockgate import catalog wc-product-export.csv --location main-street --dry-run
+    For example: stockgate import catalog wc-product-export.csv --location main-street --dry-run
     """
     from gateway.csv_files import FileError
 
@@ -104,7 +103,7 @@ def told(noun: str, counts: Counts, *, dry_run: bool) -> str:
     """What became of the rows of one list, in a line."""
     would = "would be " if dry_run else ""
     line = f"{noun}: {counts.created} {would}created, {counts.updated} {would}updated, {counts.unchanged} unchanged"
-    return f"{line}, {counts.ignored} {would}ignored, for others own them" if counts.ignored else line
+    return f"{line}; of {counts.ignored} what others own {would or 'was '}ignored" if counts.ignored else line
 
 
 class Asking(NamedTuple):

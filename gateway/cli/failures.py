@@ -21,6 +21,7 @@ def explain(error: Exception) -> Sequence[str] | None:
     from gateway.server.listening import CannotServeError
     from gateway.server_secret import ServerSecretError
     from gateway.settings import UnknownSettingError
+    from gateway.telemetry import TelemetryMissingError
     from storage.catalog_document import CatalogError
     from storage.errors import InventoryError, StorageUnavailableError
 
@@ -38,6 +39,8 @@ def explain(error: Exception) -> Sequence[str] | None:
         case InventoryError():
             return [error.message]
         case StorageUnavailableError() | UnknownSettingError() | ServerSecretError() | CannotServeError():
+            return [str(error)]
+        case TelemetryMissingError():
             return [str(error)]
     return None
 

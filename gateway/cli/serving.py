@@ -39,7 +39,7 @@ def serve(
     Ctrl-C or SIGTERM stops it, after the requests in progress, which have STOCKGATE_STOP_SECONDS_MAX; a second Ctrl-C
     at once. Of several workers those that die or hang are replaced, and all go when this process does, however it ends.
     """
-    from gateway import settings
+    from gateway import settings, telemetry
     from gateway.server import listening, open_files
     from storage import migrations
 
@@ -47,6 +47,7 @@ def serve(
         os.environ.setdefault("STOCKGATE_DATABASE_URL", _DEMO_DATABASE_URL)  # where the workers look, too
         os.environ.setdefault("STOCKGATE_MODE", "development")
     current = settings.load()
+    telemetry.check_installed(is_on=current.telemetry == "on")
 
     async def greeting(database: Database) -> str:
         await migrations.prepare(database)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from gateway.cli import on_behalf
 from gateway.cli.catalog import told
 from gateway.cli.database import with_database
 from gateway.cli.failures import CommandError
@@ -36,6 +37,7 @@ def import_woocommerce(
         float, typer.Option(min=0.1, max=1000, help="How many requests the store gets in a second.")
     ] = 5.0,
     *,
+    as_key: on_behalf.As = "",
     stock: Annotated[bool, typer.Option(help="Whether quantities are taken over, too.")] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done, page by page.")] = False,
     restart: Annotated[
@@ -54,6 +56,8 @@ def import_woocommerce(
     Run it again at any time: what has changed is updated, nothing is doubled. What was interrupted goes on where it
     was; a store that is busy is asked again, as it says. A product with a SKU or an id that another product has here is
     told and left out, wholly, with its variations; the exit code is then 1, and all others are there.
+
+    For example: WOOCOMMERCE_KEY=ck_... stockgate import woocommerce --url https://shop.example --dry-run
     """
     from zoneinfo import ZoneInfo
 
@@ -68,8 +72,8 @@ def import_woocommerce(
         insecure=insecure,
         requests_per_second=requests_per_second,
     )
-    how = Copying(location, stock, dry_run, restart, ZoneInfo(settings.load().timezone))
-    copied = with_database(lambda database: _copied(database, access, how))
+    how = Copying(location, stock, dry_run, restart, zone=ZoneInfo(settings.load().timezone))
+    copied = with_database(lambda database: _copied(database, access, how, as_key))
     _tell(copied, dry_run=dry_run)
 
 
@@ -83,7 +87,9 @@ def _pair_half(given: str | None, variable: str, asked: str, *, hide: bool) -> s
     return value.strip()
 
 
-async def _copied(database: Database, access: object, how: Copying) -> Copied:
+async def _copied(database: Database, access: object, how: Copying, as_key: str) -> Copied:
+    from dataclasses import replace
+
     import stamina.instrumentation
     from rich.console import Console
     from rich.progress import (
@@ -96,7 +102,10 @@ async def _copied(database: Database, access: object, how: Copying) -> Copied:
 
     from gateway.store_import.client import Access, Store, StoreError
     from gateway.store_import.copying import copy
+    from storage import store_imports
 
+    if as_key:
+        how = replace(how, origin=await on_behalf.origin(database, as_key, store_imports.origin_of("")))
     assert isinstance(access, Access)  # noqa: S101 (for the type checker: it is imported late)
     stamina.instrumentation.set_on_retry_hooks([])  # what is asked again is told here, in our words
     columns = (TextColumn("Products"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -20,7 +20,7 @@ from storage import access, migrations
 from storage.access import Scope
 from storage.database import Database
 from storage.errors import StorageUnavailableError
-from storage.tables import ApiKey, LedgerEntry, SourceRule, SourceRuleOwner
+from storage.tables import ApiKey, LedgerEntry, SourceRule
 
 _UNUSED: Final = timedelta(days=90)
 _APART_S: Final = 2.0
@@ -164,24 +164,15 @@ def _named(keys: list[ApiKey]) -> str:
 async def _rules(session: AsyncSession, keys: Any) -> list[Finding]:
     """Rules whose owners are all gone: then nobody may write what they are about."""
     valid = {key.id for key in keys if access.is_valid(key)}
-    owners: dict[int, set[int]] = {}
-    fields: dict[int, str] = {}
-    rows = await session.execute(
-        select(col(SourceRule.id), col(SourceRule.field), col(SourceRuleOwner.api_key_id)).outerjoin(
-            SourceRuleOwner, col(SourceRuleOwner.source_rule_id) == col(SourceRule.id)
-        )
-    )
-    for rule, name, owner in rows:
-        fields[rule or 0] = name
-        owners.setdefault(rule or 0, set()).update(() if owner is None else {owner})
-    dead = [rule for rule, ids in owners.items() if ids and not ids & valid]
+    rules = (await session.execute(select(col(SourceRule.field), col(SourceRule.owners)))).all()
+    dead = [rule for rule in rules if rule.owners and not valid & {number for number, _ in rule.owners}]
     if dead:
         told = ", ".join(
-            f"`{fields[rule]}` (key {', '.join(map(str, sorted(owners[rule])))})" for rule in dead[:_NAMED_MAX]
+            f"`{rule.field}` (key {', '.join(str(number) for number, _ in rule.owners)})" for rule in dead[:_NAMED_MAX]
         )
         fix = "Name a key that is valid with `stockgate rules set`, or remove the rule."
         return [fail("rules", f"Nobody may write what belongs to keys that are not valid any more: {told}.", fix)]
-    return [ok("rules", f"{len(owners)} say who may write which field.")] if owners else []
+    return [ok("rules", f"{len(rules)} say who may write which field.")] if rules else []
 
 
 def _webhooks(found: stored.Stored, settings: Settings) -> list[Finding]:

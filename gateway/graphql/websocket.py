@@ -25,6 +25,7 @@ from gateway.graphql.open_streams import Ending, OpenStream, OpenStreams
 from gateway.graphql.refusals import RATE_LIMITED, RefusedError
 from gateway.graphql.running import Caller, NotExecutedError, answers_to_members
 from gateway.settings import Settings
+from gateway.telemetry import Telemetry
 from storage.errors import StorageUnavailableError
 
 SUBPROTOCOL: Final = "graphql-transport-ws"
@@ -177,6 +178,9 @@ class Connection:
         """Answer one operation."""
         call, started = calls.begin(caller.request_id), time.perf_counter()
         call.dialect, call.key_id = callers.DIALECT, caller.principal.credential.id
+        telemetry: Telemetry | None = caller.app.state.telemetry
+        if telemetry is not None:
+            telemetry.begin(call, self._websocket.scope["headers"])
         try:
             await self._answer(operation_id, payload, caller)
         finally:

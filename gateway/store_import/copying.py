@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,7 @@ from gateway.store_import.client import PER_PAGE, Page, Store, StoreError
 from storage import store_imports
 from storage.catalog import Counts, Imported
 from storage.catalog_document import CatalogError, Problem
+from storage.changes import Origin
 from storage.database import Database
 from storage.store_imports import ImportCancelledError, Progress, StoreImport
 
@@ -27,13 +28,14 @@ _VARIABLE: Final = "variable"
 
 @dataclass(frozen=True, slots=True)
 class Copying:
-    """How it is done. `location` is a slug, None the default location. `zone` is the store's, for times that it tells
-    without UTC's."""
+    """How it is done. `location` is a slug, None the default location. `origin` is of whoever writes, None the command.
+    `zone` is the store's, for times that it tells without UTC's."""
 
     location: str | None = None
     stock: bool = True
     dry_run: bool = False
     restart: bool = False
+    origin: Origin | None = None
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
 
 
@@ -145,10 +147,11 @@ class _Copier:
         left = await self._read(page, progress)
         run = self.database.rehearse if self.job is None else self.database.transact
         job_id = None if self.job is None else self.job.id
+        origin = replace(self.how.origin or store_imports.origin_of(self.store.url), reference=self.store.url)
         while True:
             document, owners = _document(left, self.location_id)
             try:
-                done = await run(store_imports.import_page, document, self.store.url, job_id, progress)
+                done = await run(store_imports.import_page, document, origin, job_id, progress)
             except ImportCancelledError:
                 raise StoreError("The import was cancelled. What was written before stays.") from None
             except CatalogError as error:

@@ -11,8 +11,8 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import partial
 from operator import itemgetter
 from typing import Final, Protocol
@@ -23,6 +23,7 @@ from gateway.webhooks import schedule
 from gateway.webhooks.letters import Letter, Reading
 from gateway.webhooks.message import Answer, Format, Judged, Message, Verdict
 from gateway.webhooks.recorder import Recorder, Written
+from gateway.webhooks.together import Together
 from storage import webhook_deliveries, webhook_events
 from storage.database import Database
 from storage.errors import StorageUnavailableError
@@ -61,6 +62,7 @@ class Office:
     concurrency: int
     clock: Callable[[], datetime]
     dice: Callable[[], float] = random.random
+    together: Together = field(default_factory=Together)
 
 
 class Courier:
@@ -81,7 +83,7 @@ class Courier:
         """The levels of which something waits in the database, and when the first of it is tried."""
         self._running: dict[Level, asyncio.Task[None]] = {}
         self._failures = endpoint.failures
-        self._failing_since = endpoint.failing_since
+        self._failing_since = self._not_counting(endpoint.retry_at, endpoint.failing_since)
         self._retry_at: datetime | None = None
         self._disabled_reason: str | None = None
         self._careful = endpoint.retry_at is not None
@@ -162,9 +164,11 @@ class Courier:
 
     async def _read_more(self) -> None:
         """The next events of the feed: those of blocked levels wait, too."""
-        office, reading = self._office, self._reading
-        events, up_to = await office.database.read(
-            webhook_events.read, self.endpoint, reading.read_up_to, self._horizon, _PAGE
+        office, reading, wants = self._office, self._reading, self.endpoint
+        page = (reading.read_up_to, self._horizon, _PAGE)
+        events, up_to = await office.together.once(
+            (wants.topics, wants.location_ids, wants.product_ids, *page),
+            lambda: office.database.read(webhook_events.read, wants, *page),
         )
         new = [event for event in events if not reading.is_known(event.sequence)]
         messages = await self._format.messages(self.endpoint, new, office.database) if new else []
@@ -208,19 +212,26 @@ class Courier:
     async def _letter(self, row: Delivery) -> Letter | None:
         """What waits, as it was written or, where that was not kept, made anew. None: there is nothing to tell."""
         event = _event_of(row)
+        first_at = self._not_counting(row.next_at, row.first_at)
         if row.payload is None:
             read = self._office.database.read
             found, _ = await read(webhook_events.read, self.endpoint, row.sequence - 1, row.sequence, 1)
             messages = await self._format.messages(self.endpoint, found, self._office.database) if found else []
             if not messages:
                 gone = Answer(None, 0, "The event is not in the feed any more, or the endpoint wants no such events.")
-                letter = Letter(Message([event], "", b"", {}), row.attempts, row.created_at, row.first_at)
+                letter = Letter(Message([event], "", b"", {}), row.attempts, row.created_at, first_at)
                 self._keep([letter], DeliveryStatus.FAILED, answer=gone)
                 return None
             message = messages[0]
         else:
             message = self._format.again(self.endpoint, event, row.payload.encode())
-        return Letter(message, row.attempts, row.created_at, row.first_at)
+        return Letter(message, row.attempts, row.created_at, first_at)
+
+    def _not_counting(self, due: datetime | None, since: datetime | None) -> datetime | None:
+        """Since when something fails. The time since it was due and nobody tried it, paused or stopped, is left out."""
+        if due is None or since is None:
+            return since
+        return since + max(self._office.clock() - due, timedelta())
 
     def _begin(self) -> None:
         """Send lines that nobody sends yet, as many as there is place for."""

@@ -155,6 +155,8 @@ class Dispatcher:
         if self._idle:
             await self._let_go_idle()
         if not await self._are_there_any():
+            for courier, _ in self._couriers.values():
+                courier.stop(changed=True)
             await self._listen(any_endpoints=False)
             return _SELDOM_S
         states = await self._database.read(webhook_deliveries.states)

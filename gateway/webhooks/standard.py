@@ -13,6 +13,7 @@ from gateway.server_secret import ServerSecret, ServerSecretError
 from gateway.webhooks import sealing
 from gateway.webhooks.message import TIMEOUT_S, Answer, Headers, Judged, Message, UnsignedError, Verdict
 from gateway.webhooks.sealing import SealBrokenError
+from gateway.webhooks.together import Together
 from storage import webhook_payloads
 from storage.database import Database
 from storage.webhook_endpoints import Endpoint
@@ -30,10 +31,12 @@ class Standard:
     def __init__(self, server_secret: ServerSecret, timeout_s: float = TIMEOUT_S) -> None:
         self._server_secret = server_secret
         self._timeout_s = timeout_s
+        self._together = Together()
 
     async def messages(self, endpoint: Endpoint, events: Sequence[Event], database: Database) -> Sequence[Message]:
         """One for each event of which there is something to tell."""
-        told = await database.read(webhook_payloads.payloads, events)
+        asked = tuple(event.sequence for event in events)
+        told = await self._together.once(asked, lambda: database.read(webhook_payloads.payloads, events))
         return [self.again(endpoint, event, told[event.sequence]) for event in events if event.sequence in told]
 
     def again(self, endpoint: Endpoint, event: Event, body: bytes) -> Message:

@@ -8,7 +8,7 @@ from typing import Any
 import strawberry
 from sqlalchemy import false, func
 
-from schema.conditions import Given, Makes, after, is_word, meeting
+from schema.conditions import Given, Makes, after, has_id, is_word, meeting
 from schema.connections import page
 from schema.filters import WebhookDeliveryFilter
 from schema.queries.keys import which
@@ -27,6 +27,7 @@ def _nobody(_row: Any, _sees: Sees) -> Condition:
 
 
 _MAKES: Makes = {
+    "endpoint_ids": lambda delivery, ids: has_id(delivery.endpoint_id, "WebhookEndpoint", ids),
     "statuses": lambda delivery, statuses: is_word(delivery.status, statuses),
     "topics": lambda delivery, topics: is_word(delivery.topic, topics),
     "event_ids": lambda delivery, ids: is_word(delivery.event_id, ids),
@@ -34,9 +35,9 @@ _MAKES: Makes = {
 }
 
 
-def _deliveries(row: Any, delivery: Any, filter_: Given | None) -> Rows:
-    mine = [delivery.endpoint_id == row.id, *meeting(delivery, filter_ or {}, _MAKES)]
-    return Rows(mine, [delivery.sequence], descending=True)
+def matching(delivery: Any, given: Given) -> list[Condition]:
+    """The conditions of a WebhookDeliveryFilter."""
+    return meeting(delivery, given, _MAKES)
 
 
 @stored(tables.WebhookDelivery, near=_nobody, exact=True)
@@ -102,4 +103,5 @@ class WebhookEndpoint:
     @page(WebhookDelivery, filter=which(WebhookDeliveryFilter))
     def deliveries(row: Any, delivery: Any, filter: Given | None = None) -> Rows:
         """What became of events, newest first."""
-        return _deliveries(row, delivery, filter)
+        mine = [delivery.endpoint_id == row.id, *matching(delivery, filter or {})]
+        return Rows(mine, [delivery.sequence], descending=True)

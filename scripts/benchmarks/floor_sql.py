@@ -132,7 +132,9 @@ _POSTGRES_CART = f"""WITH line AS MATERIALIZED (
         GROUP BY location_id, slug, name, position HAVING count(*) = (SELECT count(*) FROM need)) serving))"""
 
 _AVAILABLE = "s.on_hand - s.reserved - s.safety_stock"
-_THRESHOLD = "coalesce(p.low_stock_threshold, parent.low_stock_threshold, 2)"
+_THRESHOLD = (
+    "coalesce(s.low_stock_threshold, p.low_stock_threshold, parent.low_stock_threshold, o.low_stock_threshold, 2)"
+)
 _LOW = f"""SELECT s.product_id, s.location_id, s.on_hand, {_AVAILABLE} AS available,
       {_THRESHOLD} - ({_AVAILABLE}) AS deficit, p.sku, p.name, o.slug, o.name AS location
     FROM location o JOIN stock_level s ON s.location_id = o.id
@@ -140,8 +142,11 @@ _LOW = f"""SELECT s.product_id, s.location_id, s.on_hand, {_AVAILABLE} AS availa
       LEFT JOIN product parent ON parent.id = p.parent_id
     WHERE {{named}} AND o.active AND o.archived_at IS NULL AND NOT s.disabled
       AND {_AVAILABLE} <= (SELECT max(highest) FROM -- so that few levels need their product to be looked at
-        (SELECT max(low_stock_threshold) AS highest FROM product UNION ALL SELECT 2) AS thresholds)
-      AND {_AVAILABLE} <= {_THRESHOLD} AND (p.manage_stock OR coalesce(parent.manage_stock, false))
+        (SELECT max(low_stock_threshold) AS highest FROM product UNION ALL
+         SELECT max(low_stock_threshold) FROM stock_level WHERE low_stock_threshold IS NOT NULL UNION ALL
+         SELECT max(low_stock_threshold) FROM location UNION ALL SELECT 2) AS thresholds)
+      AND {_AVAILABLE} <= {_THRESHOLD} AND p.status <> 'trash'
+      AND (p.manage_stock OR coalesce(parent.manage_stock, false))
     ORDER BY deficit DESC, s.product_id DESC, s.location_id DESC"""
 _CURSOR = "'deficit,product_id,location_id desc', deficit, product_id, location_id"
 _LAST = "ORDER BY deficit, product_id, location_id LIMIT 1"

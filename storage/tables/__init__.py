@@ -16,7 +16,6 @@ from storage.tables.inventory import Product as Product
 from storage.tables.inventory import StockChangeGroup as StockChangeGroup
 from storage.tables.inventory import StockLevel as StockLevel
 from storage.tables.ownership import SourceRule as SourceRule
-from storage.tables.ownership import SourceRuleOwner as SourceRuleOwner
 from storage.tables.webhooks import FeedReader as FeedReader
 from storage.tables.webhooks import StockAlert as StockAlert
 from storage.tables.webhooks import StockWatch as StockWatch

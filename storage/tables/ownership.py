@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Column, ForeignKey, Index, text
 from sqlmodel import Field, SQLModel
 
-from storage.columns import Id, Key
+from storage.columns import Document, Id, Key
 from storage.tables.fields import moment, row_id
 
 
@@ -15,7 +15,8 @@ class SourceRule(SQLModel, table=True):
     """Only its owners may write a field, everywhere or at one location; `mode` says what becomes of others' writes.
 
     `field` is stock, prices, backorders, disabled or catalog; `mode` is reject or ignore. A rule of a location goes
-    before the one for everywhere.
+    before the one for everywhere. `owners` has the id and the name of each API key, which both stay as they are: so all
+    of a rule is one row, read beside what writers look up without a join.
     """
 
     __tablename__ = "source_rule"
@@ -23,6 +24,7 @@ class SourceRule(SQLModel, table=True):
     id: int | None = row_id()
     field: str = Field(sa_column=Column(Key, nullable=False))
     location_id: int | None = Field(default=None, sa_column=Column(Id, ForeignKey("location.id")))
+    owners: list[list[int | str]] = Field(default_factory=list, sa_column=Column(Document, nullable=False))
     mode: str = Field(sa_column=Column(Key, nullable=False))
     created_at: datetime = moment()
     updated_at: datetime = moment()
@@ -37,14 +39,3 @@ class SourceRule(SQLModel, table=True):
         ),
         Index("uq_source_rule_field_location_id", "field", "location_id", unique=True),
     )
-
-
-class SourceRuleOwner(SQLModel, table=True):
-    """An API key that may write what a rule is about."""
-
-    __tablename__ = "source_rule_owner"
-
-    source_rule_id: int = Field(
-        sa_column=Column(Id, ForeignKey("source_rule.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
-    )
-    api_key_id: int = Field(sa_column=Column(Id, ForeignKey("api_key.id"), primary_key=True, autoincrement=False))

@@ -22,7 +22,7 @@ from gateway.settings import Settings
 from storage import access, inventory
 from storage.access import Scope
 from storage.database import Database
-from storage.tables import SourceRule, SourceRuleOwner, WebhookEndpoint
+from storage.tables import SourceRule, WebhookEndpoint
 from tests.builders import a_change, a_group
 from tests.gateway.server.served import serving
 
@@ -105,9 +105,7 @@ async def test_a_database_that_is_away_or_old_or_full_of_what_nobody_looks_after
             )
         await access.revoke_api_key(session, 3)
         times = {"created_at": old, "updated_at": old}
-        session.add(SourceRule(id=1, field="stock", mode="reject", **times))
-        await session.flush()
-        session.add(SourceRuleOwner(source_rule_id=1, api_key_id=3))
+        session.add(SourceRule(field="stock", owners=[[3, "gone"]], mode="reject", **times))
         for status in ("active", "disabled"):
             session.add(WebhookEndpoint(url="https://x", topics=["*"], position=0, status=status, **times))
         await session.execute(text("UPDATE ledger_entry SET created_at = :old"), {"old": _stored(catalogue, old)})

@@ -6,6 +6,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import ssl
+import time
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,20 +17,22 @@ from typing import Any
 
 import httpx
 import pytest
+import trustme
 from anyio import to_thread
 from sqlalchemy import text
 
 from gateway.app import create_app
 from gateway.cli import main
 from gateway.settings import Settings
-from gateway.store_import.client import Access, Store, StoreError, base_url
+from gateway.store_import.client import Access, Store, StoreError, _retry_after, base_url
 from gateway.store_import.copying import Copied, Copying, copy
-from storage import access, catalog, consumer_pairs
+from storage import access, catalog, consumer_pairs, imports
 from storage.access import Scope
 from storage.catalog import Counts
 from storage.database import Database
 from storage.key_settings import KeySettings
 from tests.gateway.server.served import serving
+from tests.serving import environment
 
 PRODUCTS = "/wp-json/wc/v3/products"
 SECRET = "server-secret-of-the-tests-" + "0" * 32
@@ -116,6 +121,7 @@ async def _begun(database_url: str) -> tuple[str, str]:
     return pair.consumer_key, pair.consumer_secret
 
 
+sqlite = pytest.mark.parametrize("template_url", ["sqlite"], indirect=True)  # where only the way there matters
 Fault = Callable[[asyncio.StreamWriter, bytes], Awaitable[None]]
 
 
@@ -142,11 +148,14 @@ async def _maintenance(writer: asyncio.StreamWriter, _answer: bytes) -> None:
 @dataclass
 class Proxy:
     """Stands before the store. `faults` are what the next requests meet, None one that is answered; `broken` says
-    which requests are never answered."""
+    which requests are never answered, `meanwhile` is done before each, and when it is `deaf` it drops credentials."""
 
     url: str = ""
+    tls_url: str = ""
     faults: list[Fault | None] = field(default_factory=list)
     broken: str = ""
+    deaf: bool = False
+    meanwhile: Callable[[str], Awaitable[object]] | None = None
     asked: list[str] = field(default_factory=list)
 
 
@@ -163,6 +172,10 @@ async def proxy(origin: Origin) -> AsyncIterator[Proxy]:
             asked = re.sub(rb"(?i)\r\nconnection: [^\r]*", b"", head).replace(
                 b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"
             )
+            if state.deaf:
+                asked = re.sub(rb"(?i)\r\nauthorization: [^\r]*", b"", asked)
+            if state.meanwhile is not None:
+                await state.meanwhile(state.asked[-1])
             there, back = await asyncio.open_connection(*upstream)
             back.write(asked)
             answer = await there.read(-1)
@@ -176,11 +189,15 @@ async def proxy(origin: Origin) -> AsyncIterator[Proxy]:
                 await fault(writer, answer)
             await writer.drain()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    state.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    yield state
-    server.close()
-    await server.wait_closed()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("localhost").configure_cert(context)
+    async with (
+        await asyncio.start_server(serve, "127.0.0.1", 0) as plain,
+        await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context) as secure,
+    ):
+        state.url = f"http://127.0.0.1:{plain.sockets[0].getsockname()[1]}"
+        state.tls_url = f"https://localhost:{secure.sockets[0].getsockname()[1]}"
+        yield state
 
 
 @pytest.fixture
@@ -292,6 +309,7 @@ async def test_a_store_that_stumbles_is_asked_again_and_one_that_stops_is_gone_o
     assert (whole.products.created, whole.stock.created) == (0, 5)
 
 
+@sqlite
 async def test_what_is_in_the_way_is_told_by_product_and_never_half_written(
     origin: Origin,
     target: Database,
@@ -339,6 +357,7 @@ async def test_what_is_in_the_way_is_told_by_product_and_never_half_written(
     assert [job[0::3] for job in await jobs(target)] == [("finished", 3)] * 2
 
 
+@sqlite
 async def test_a_key_that_the_store_refuses_and_an_address_that_is_none_are_told_without_the_secret(
     origin: Origin, target: Database
 ) -> None:
@@ -355,3 +374,100 @@ async def test_a_key_that_the_store_refuses_and_an_address_that_is_none_are_told
     for url, message in (("shop.example", "must be the store's address"), ("https://a:b@c.example", "a password")):
         with pytest.raises(StoreError, match=message):
             base_url(url, insecure=True)
+
+
+@sqlite
+async def test_what_moved_up_because_others_were_deleted_meanwhile_is_not_missed(
+    origin: Origin, target: Database, proxy: Proxy
+) -> None:
+    async with httpx.AsyncClient(base_url=origin.base, auth=httpx.BasicAuth(*origin.pair)) as there:
+
+        async def delete(asked: str) -> None:
+            if "page=2" in asked:
+                proxy.meanwhile = None
+                for number in (1002, 1003):
+                    assert (await there.delete(f"{PRODUCTS}/{number}")).is_success
+
+        proxy.meanwhile = delete
+        done = await copied(target, origin.access(proxy.url))
+        for number in (1002, 1003):
+            await there.put(f"{PRODUCTS}/{number}", json={"status": "publish"})
+    assert [re.findall("&page=([0-9])", each)[0] for each in proxy.asked if each.startswith("products?")] == list(
+        "1212"
+    )
+    assert (done.products.created, done.products.unchanged) == (PLAIN + 8, 98)
+
+
+@sqlite
+async def test_keys_travel_in_the_query_where_a_host_drops_the_header(
+    origin: Origin, target: Database, proxy: Proxy
+) -> None:
+    proxy.deaf = True
+    done = await copied(target, origin.access(proxy.tls_url))
+    assert (done.products.created, "consumer_secret=cs_" in proxy.asked[1]) == (PLAIN + 8, True)
+    assert not any("consumer_" in each for each in proxy.asked[:1])
+
+
+@sqlite
+async def test_an_import_is_its_command_s_own_and_ends_when_it_is_cancelled(
+    origin: Origin, target: Database, proxy: Proxy
+) -> None:
+    async def cancel(asked: str) -> None:
+        if "page=2" in asked:
+            assert await target.read(imports.waiting) == []
+            assert await target.transact(imports.take, 1, "another") is None
+            [job] = await target.read(imports.page, first=5)
+            assert (job.kind, job.name, job.rows) == ("woocommerce", proxy.url, 100)
+            await target.transact(imports.cancel, 1)
+
+    proxy.meanwhile = cancel
+    with pytest.raises(StoreError, match="The import was cancelled"):
+        await copied(target, origin.access(proxy.url))
+    proxy.meanwhile = None
+    again = await copied(target, origin.access(proxy.url))
+    assert (again.resumed_after, again.products.unchanged) == (0, 100)
+
+
+async def test_a_store_gets_no_more_requests_than_it_is_said_to_bear(origin: Origin, proxy: Proxy) -> None:
+    begun = time.monotonic()
+    async with Store(origin.access(proxy.url, requests_per_second=25.0)) as store:
+        await asyncio.gather(*(store.page("products/1134/variations", 1) for _ in range(6)))
+    assert time.monotonic() - begun >= 5 / 25
+
+
+@pytest.mark.parametrize(
+    ("header", "least", "most"),
+    [("7", 7, 7), ("Fri, 31 Dec 2100 23:59:59 GMT", 1e9, 1e10), ("Fri, 31 Dec 1999 23:59:59 GMT", 0, 0)],
+)
+def test_what_a_store_says_of_when_to_ask_again_is_a_number_or_a_date(header: str, least: float, most: float) -> None:
+    waited = _retry_after(httpx.Response(429, headers={"Retry-After": header}))
+    assert waited is not None
+    assert least <= waited <= most
+    assert _retry_after(httpx.Response(503, headers={"Retry-After": "soon"})) is None
+
+
+@pytest.mark.campaign
+@sqlite
+async def test_an_import_that_is_killed_again_and_again_ends_as_if_it_had_not_been(
+    origin: Origin, target: Database, database_url: str
+) -> None:
+    names = {"STOCKGATE_DATABASE_URL": database_url, "WOOCOMMERCE_KEY": origin.pair[0]}
+    variables = environment(**names, WOOCOMMERCE_SECRET=origin.pair[1])
+    asked = ["stockgate", "import", "woocommerce", "--url", origin.base, "--insecure", "--requests-per-second", "1"]
+    for seconds in (2.0, 3.0, 4.0, 5.0, 3.5):
+        process = await asyncio.create_subprocess_exec(*asked, env=variables, stdout=DEVNULL, stderr=DEVNULL)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), seconds)
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+    process = await asyncio.create_subprocess_exec(*asked, env=variables, stdout=DEVNULL, stderr=PIPE)
+    _, told = await process.communicate()
+    assert (process.returncode, told) == (0, b"")
+    auth = httpx.BasicAuth(*origin.pair)
+    async with (
+        own_client(target, database_url, origin.base) as own,
+        httpx.AsyncClient(base_url=origin.base, auth=auth) as there,
+    ):
+        assert await answers(own) == await answers(there)
+    assert sorted(entry[2] for entry in await ledger(target)) == [-2, 0, 3, 4, 12]

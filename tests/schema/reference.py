@@ -348,6 +348,11 @@ class Shop:
         number = _number("WebhookEndpoint", id)
         return _first(endpoint for endpoint in self.all_endpoints if endpoint.number == number)
 
+    def webhook_deliveries(self, filter: Any = None, **page: Any) -> Any:  # noqa: A002
+        self._refuse_to_others()
+        found = [delivery for delivery in self.all_deliveries if _is_delivery(delivery, filter or {})]
+        return _page(found, "id", lambda delivery: (delivery.number,), **page, descending=True)
+
     def _refuse_to_others(self) -> None:
         self._refuse_history()
         if Scope.ADMIN not in self.who.scopes:
@@ -606,9 +611,10 @@ class WebhookDelivery(Record):
 
 
 def _is_delivery(delivery: WebhookDelivery, wanted: Mapping[str, Any]) -> bool:
-    statuses = wanted.get("statuses")
+    statuses, endpoints = wanted.get("statuses"), wanted.get("endpoint_ids")
     return (
-        (statuses is None or delivery.status in {status.lower() for status in statuses})
+        (endpoints is None or delivery.endpoint_id in {_number("WebhookEndpoint", id_) for id_ in endpoints})
+        and (statuses is None or delivery.status in {status.lower() for status in statuses})
         and ((topics := wanted.get("topics")) is None or delivery.topic in topics)
         and ((ids := wanted.get("event_ids")) is None or delivery.event_id in ids)
         and ((after := wanted.get("updated_after")) is None or _is_after(delivery.updated_at, after))

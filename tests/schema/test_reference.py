@@ -170,6 +170,8 @@ MEANINGS = {
     "Query.webhookEndpoint.id": _ids("WebhookEndpoint", [endpoint.id for endpoint in ENDPOINTS]),
     **_paged("Query.webhookEndpoints", _some([Cursor.at("id", endpoint.id) for endpoint in ENDPOINTS])),
     **_paged("WebhookEndpoint.deliveries", _some([Cursor.at("sequence desc", d.sequence) for d in DELIVERIES])),
+    **_paged("Query.webhookDeliveries", _some([Cursor.at("id desc", d.id) for d in DELIVERIES])),
+    "WebhookDeliveryFilter.endpointIds": _ids("WebhookEndpoint", [endpoint.id for endpoint in ENDPOINTS]),
     "WebhookDeliveryFilter.topics": _some(["stock.changed", "product.updated", "*"]),
     "WebhookDeliveryFilter.eventIds": _some(["evt_1", "evt_17", "17", ""]),
     **_paged("Location.stockLevels", _level_cursors("PRODUCT", "ASC")),
@@ -475,3 +477,20 @@ def test_every_argument_has_a_meaning() -> None:
     unknown = [place for place, scalar in scalars(schema.core) if place not in known and scalar not in known]
     assert unknown == [], "say in MEANINGS what these may be"
     assert set(MEANINGS) <= {name for pair in scalars(schema.core) for name in pair}
+
+
+ENDPOINTS_QUERY = """query($ids: [ID!], $last: String) {
+  webhookEndpoints { nodes { name topics status format disabledReason previousSecretUntil retryAt failures
+    locations { slug } products { sku } deliveries(first: 1, filter: {statuses: [WAITING, FAILED]}) {
+      totalCount pageInfo { hasNextPage endCursor }
+      nodes { eventId status error payload nextAt endpoint { name } } } } }
+  webhookDeliveries(filter: {endpointIds: $ids, updatedAfter: $last, topics: ["stock.changed"]}) {
+    nodes { databaseId sequence topic attempts responseStatus durationMs updatedAt } }
+  webhookEndpoint(id: 2) { url deliveries { nodes { databaseId } } } }"""
+
+
+def test_endpoints_and_deliveries_are_told_as_a_naive_executor_tells_them(both: Both) -> None:
+    query = ENDPOINTS_QUERY.replace("String", "DateTime")
+    for visible in VISIBLE:
+        for variables in ({"ids": ["1", "2"]}, {"ids": ["2"], "last": timestamp_text(TIMES[1])}, {}):
+            agree(both, query, variables, visible)

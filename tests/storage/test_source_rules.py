@@ -174,10 +174,11 @@ def test_a_refusal_names_the_field_its_owners_and_what_to_do(rule: SourceRule, m
 
 
 def test_a_locations_rule_goes_before_the_one_for_everywhere() -> None:
-    everywhere, here = ["stock", "reject", None, 1, "ERP"], ["stock", "ignore", 2, 2, "Shop"]
-    others = ["prices", "reject", None, 1, "ERP"]
+    everywhere, here = ["stock", "reject", None, [[1, "ERP"]]], ["stock", "ignore", 2, [[2, "Shop"]]]
+    others = ["prices", "reject", None, [[1, "ERP"]]]
     for rows in ([everywhere, here, others], [here, others, everywhere]):
-        assert rules_of(orjson.dumps(rows).decode()) == RuleBook(rows).at(2)
+        text = orjson.dumps([[*rule, orjson.dumps(owners).decode()] for *rule, owners in rows]).decode()
+        assert rules_of(text) == RuleBook(rows).at(2)
         book = RuleBook(rows)
         assert book.at(2) == at(a_rule(OwnedField.PRICES), a_rule(OwnedField.STOCK, Mode.IGNORE, SHOP, location_id=2))
         assert book.at(1) == book.at(None) == book.everywhere == at(a_rule(), a_rule(OwnedField.PRICES))

@@ -157,6 +157,7 @@ def _ownership() -> None:
         sa.Column("id", _ID, autoincrement=True, nullable=False),
         sa.Column("field", _KEY, nullable=False),
         sa.Column("location_id", _ID, nullable=True),
+        sa.Column("owners", _DOCUMENT, nullable=False),
         sa.Column("mode", _KEY, nullable=False),
         sa.Column("created_at", Timestamp(), nullable=False),
         sa.Column("updated_at", Timestamp(), nullable=False),
@@ -173,19 +174,6 @@ def _ownership() -> None:
         postgresql_where=everywhere,
     )
     op.create_index("uq_source_rule_field_location_id", "source_rule", ["field", "location_id"], unique=True)
-    op.create_table(
-        "source_rule_owner",
-        sa.Column("source_rule_id", _ID, nullable=False),
-        sa.Column("api_key_id", _ID, nullable=False),
-        sa.ForeignKeyConstraint(
-            ["source_rule_id"],
-            ["source_rule.id"],
-            name=op.f("fk_source_rule_owner_source_rule_id_source_rule"),
-            ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(["api_key_id"], ["api_key.id"], name=op.f("fk_source_rule_owner_api_key_id_api_key")),
-        sa.PrimaryKeyConstraint("source_rule_id", "api_key_id", name=op.f("pk_source_rule_owner")),
-    )
 
 
 def _imports() -> None:
@@ -254,7 +242,6 @@ def downgrade() -> None:
     op.drop_table("key_use")
     op.drop_table("import_chunk")
     op.drop_table("import_job")
-    op.drop_table("source_rule_owner")
     op.drop_table("source_rule")
     op.drop_table("stock_watch")
     op.drop_table("stock_alert")

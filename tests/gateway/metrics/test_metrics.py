@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import re
 import string
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -79,6 +81,9 @@ async def test_what_was_asked_and_refused_is_counted_by_operation_in_a_form_that
             assert told.of("stockgate_database_up") == 1
             assert not told.undescribed
             assert all(name.startswith("stockgate_") for name in told.names)
+            described = (Path(__file__).parents[3] / "README.md").read_text()
+            for name in re.findall(r"stockgate_[a-z_]+", described):
+                assert re.sub("_(total|bucket)$", "", name) in {*told.names, "stockgate"}, name
 
 
 def test_ten_thousand_operations_and_codes_that_nobody_knows_are_other_ones() -> None:

@@ -221,9 +221,12 @@ async def test_a_receiver_that_is_dead_for_a_day_is_disabled_and_goes_on_where_i
     receiver.answers(then=status(500))
     events = [name for item in (1, 2, 4, 5) for place in (1, 2) for name in await sell(catalogue, item, place)]
     async with sending(catalogue, clock) as dispatcher:
-        await _left_alone(catalogue, endpoint)
-        clock.passes(hours=24)
-        dispatcher.wake()
+        for _ in range(7):
+            state = await _left_alone(catalogue, endpoint)
+            assert (state.status, state.retry_at is not None) == (Status.ACTIVE, True)
+            clock.now, count = state.retry_at or clock.now, len(receiver.received)
+            dispatcher.wake()
+            await until(lambda count=count: len(receiver.received) > count)
         await _is(catalogue, endpoint, Status.DISABLED)
         assert "Nothing has arrived for 24 hours" in str((await state_of(catalogue, endpoint)).disabled_reason)
         assert {row.status for row in await deliveries(catalogue)} == {"waiting"}
@@ -255,7 +258,7 @@ async def test_410_disables_and_resuming_goes_on_with_what_was_not_taken(
         assert len(receiver.received) == 2
         receiver.answers()
         await catalogue.transact(webhook_endpoints.resume, endpoint.id)
-        clock.passes(seconds=5)
+        clock.passes(minutes=1)
         dispatcher.wake()
         await until(lambda: len(receiver.accepted) == 4)
     assert [request.id for request in receiver.received] == [first, rest[0], *rest]
@@ -434,6 +437,27 @@ async def test_a_delivery_is_sent_again_when_somebody_asks_for_it(
     assert [row.attempts for row in await deliveries(catalogue)] == [1, 1, 1]
     with pytest.raises(InventoryError, match="no webhook delivery 999"):
         await catalogue.transact(webhook_deliveries.redeliver, 999, now=clock.now)
+
+
+@on_sqlite
+async def test_after_a_pause_what_waits_is_tried_at_once_and_begins_its_schedule_anew_or_is_skipped(
+    catalogue: Database, receiver: Receiver, clock: Clock
+) -> None:
+    endpoint = await register(catalogue, receiver.url)
+    receiver.answers(then=status(500))
+    async with sending(catalogue, clock) as dispatcher:
+        [event] = await sell(catalogue)
+        await tried(catalogue, event, 1)
+        await catalogue.transact(webhook_endpoints.pause, endpoint.id)
+        await until(lambda: dispatcher.sending_for == set())
+        clock.passes(days=3)
+        await catalogue.transact(webhook_endpoints.resume, endpoint.id)
+        await tried(catalogue, event, 2)
+    [row] = await deliveries(catalogue)
+    assert (row.status, row.next_at) == ("waiting", clock.now + timedelta(seconds=5))  # resumed: it begins anew
+    await catalogue.transact(webhook_endpoints.pause, endpoint.id)
+    await catalogue.transact(webhook_endpoints.resume, endpoint.id, start=webhook_endpoints.Start.NOW)
+    assert [row.status for row in await deliveries(catalogue)] == ["failed"]
 
 
 @on_sqlite
