@@ -30,6 +30,7 @@ from scripts.benchmarks.loading import Load, load_database
 from storage import (
     alert_statements,
     idempotency,
+    imports,
     nonces,
     openings,
     product_search,
@@ -254,6 +255,8 @@ async def _chores(database: Database) -> list[tuple[str, tuple[str, Any]]]:
     async def chores(session: AsyncSession) -> None:
         await nonces.forget(session, 0)
         await idempotency.forget(session, NOW)
+        await imports.latest(session, "")
+        await imports.waiting(session)
         await pruning._prune_groups(session, (NOW, 10**9))
         await webhook_deliveries.forget(session, NOW)
         await webhook_deliveries.heads(session, 1)
