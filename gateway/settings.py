@@ -22,7 +22,7 @@ SECRET_LENGTH_MIN: Final = 32
 TOKEN_LENGTH_MIN: Final = 16
 BUILD_VARIABLES = frozenset({f"{PREFIX}CONSOLE_BUILD"})  # read at installation, see scripts/build_graphiql.py
 
-_OF_COMMANDS: Final = frozenset({f"{PREFIX}DOCTOR_KEY"})
+COMMAND_VARIABLES: Final = frozenset({f"{PREFIX}DOCTOR_KEY"})  # read by one command, see gateway/cli/doctor.py
 
 
 class UnknownSettingError(Exception):
@@ -334,7 +334,7 @@ def load() -> Settings:
 
 def unknown_variables() -> list[str]:
     """Variables of the environment that look like settings and are none."""
-    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields} | BUILD_VARIABLES | _OF_COMMANDS
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields} | BUILD_VARIABLES | COMMAND_VARIABLES
     return [
         variable
         for variable in os.environ

@@ -21,7 +21,7 @@ from starlette.routing import Route
 from gateway.cli.inspection import shown
 from gateway.dialects import DIALECTS
 from gateway.dialects.dialect import Dialect
-from gateway.settings import BUILD_VARIABLES, PREFIX, Settings
+from gateway.settings import BUILD_VARIABLES, COMMAND_VARIABLES, PREFIX, Settings
 from tests.serving import Demo, environment, serving_demo
 
 ROOT = Path(__file__).parent.parent
@@ -150,4 +150,4 @@ def test_every_route_and_code_of_a_dialect_has_its_line_in_its_readme(dialect: D
 
 def test_the_readme_names_no_setting_that_does_not_exist() -> None:
     named = set(re.findall(rf"{PREFIX}[A-Z_]+", README)) - {PREFIX}
-    assert named <= {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | BUILD_VARIABLES
+    assert named <= {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | BUILD_VARIABLES | COMMAND_VARIABLES
