@@ -33,7 +33,7 @@ _TRANSACTION_S: Final = 0.15
 """After so long a transaction begins no further chunk."""
 _PREVIEWED_AT_ONCE: Final = 10
 _ABREAST: Final = 2
-_KEPT: Final = 20
+_KEPT: Final = 6
 """Chunks that stay in memory: a transaction that is tried again asks for its own once more."""
 
 Told = Callable[[Job], None]
