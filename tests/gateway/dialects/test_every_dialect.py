@@ -166,7 +166,7 @@ async def test_what_is_too_large_or_too_much_is_told_in_each_dialect_s_shape(ser
     async with serve(body_bytes_max=1024) as client:
         for path, item in described()["paths"].items():
             method = next((method for method in item if "requestBody" in item[method]), None)
-            if method is None or path == "/graphql":
+            if method is None or path in {"/graphql", "/api/imports"}:  # files have a limit of their own
                 continue
             url = path.format(type="id", identifier="1", id="1", product_id="3")
             for key, status in ((rich, 413), (poor, 429)):

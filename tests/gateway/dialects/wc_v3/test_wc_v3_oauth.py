@@ -164,7 +164,7 @@ def test_what_is_expected_to_be_signed_is_told_without_anything_secret() -> None
         oauth.check_signature(a_request(query), SECRET)
     told = refused.value.base_string
     assert told.startswith("GET&http%3A%2F%2Fshop.example%2Fwp-json%2Fwc%2Fv3%2Fproducts&consumer_key%3D***%26")
-    assert told.endswith("sku%3DA%252F1")
+    assert told.endswith("sku%3D***")
     assert not any(secret in told for secret in (KEY, SECRET, "c2ln"))
 
 
