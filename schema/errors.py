@@ -226,16 +226,23 @@ def of_error(error: InventoryError, wording: Wording = Wording()) -> UserError:
     return PlainError(**told)
 
 
+QUANTITIES_HIDDEN: Final[Mapping[str, str]] = {
+    "STALE_QUANTITY": "The level is not as expected: its quantity or its version is another.",
+    "INSUFFICIENT_STOCK": "There are not as many units as that takes.",
+    "STOCK_LEFT": "There are units left here. Say where they shall go.",
+}
+"""By their codes, what refusals say to a caller who does not see quantities as they are."""
+
+
 def without_quantities(error: UserError) -> UserError:
     """The same refusal for a caller who does not see quantities as they are."""
     match error:
         case StaleQuantityError():
-            message = "The level is not as expected: its quantity or its version is another."
-            return replace(error, message=message, current=None)
+            return replace(error, message=QUANTITIES_HIDDEN["STALE_QUANTITY"], current=None)
         case InsufficientStockError():
-            return replace(error, message="There are not as many units as that takes.", current=None)
+            return replace(error, message=QUANTITIES_HIDDEN["INSUFFICIENT_STOCK"], current=None)
         case StockLeftError():
-            return replace(error, message="There are units left here. Say where they shall go.", units=None)
+            return replace(error, message=QUANTITIES_HIDDEN["STOCK_LEFT"], units=None)
     return error
 
 

@@ -82,16 +82,20 @@ async def record(session: AsyncSession, used: Mapping[Used, Uses]) -> None:
         await _ADD[session.get_bind().dialect.name].write(session, {"rows": json_text(rows)})
 
 
-async def report(session: AsyncSession, *, days: int, api_key_id: int | None = None) -> Sequence[Route]:
+async def report(
+    session: AsyncSession, *, days: int, api_key_id: int | None = None, today: date | None = None
+) -> Sequence[Route]:
     """What keys, or one of them, called in so many days, today among them: the latest first."""
     use = table_of(KeyUse).c
     sums = [func.sum(use[name]) for name in _COUNTED]
     last = func.max(use.last_at)
-    asked = select(use.api_key_id, use.dialect, use.route, *sums, last).where(use.day >= first_day(days))
+    asked = select(use.api_key_id, use.dialect, use.route, *sums, last).where(use.day >= first_day(days, today))
     if api_key_id is not None:
         asked = asked.where(use.api_key_id == api_key_id)
     rows = await session.execute(
-        asked.group_by(use.api_key_id, use.dialect, use.route).order_by(use.api_key_id, last.desc(), use.route)
+        asked.group_by(use.api_key_id, use.dialect, use.route).order_by(
+            use.api_key_id, last.desc(), use.route, use.dialect
+        )
     )
     return [_route(tuple(row)) for row in rows]
 
@@ -101,9 +105,9 @@ def _route(row: tuple[Any, ...]) -> Route:
     return Route(row[0], row[1], row[2], calls, writes, refused, row[6])
 
 
-def first_day(days: int) -> str:
+def first_day(days: int, today: date | None = None) -> str:
     """The first of so many days that end today."""
-    return str(datetime.now(UTC).date() - timedelta(days=max(days, 1) - 1))
+    return str((today or datetime.now(UTC).date()) - timedelta(days=max(days, 1) - 1))
 
 
 async def forget(session: AsyncSession, before: date) -> int:

@@ -94,8 +94,8 @@ def per_day(outflow: Any, days: Any) -> ColumnElement[float]:
 
 
 def cover(available: Any, outflow: Any, days: Any) -> ColumnElement[float | None]:
-    """cover_of(): NULL where none goes out."""
-    left = case((available > _ZERO, available), else_=_ZERO)
+    """cover_of(): NULL where none goes out, and of what was never counted."""
+    left = case((available > _ZERO, available), (available <= _ZERO, _ZERO))
     tenths = (left * _TEN * days) // func.nullif(outflow, _ZERO, type_=BigInteger())
     lasts: ColumnElement[Any] = cast(tenths, Float) / literal_column("10.0", Float())
     return lasts

@@ -76,4 +76,4 @@ async def _moved(
         job = await context.database.transact(write)
     except InventoryError as error:
         return ImportJobPayload(user_errors=[of_error(error)])
-    return ImportJobPayload(import_job=ImportJob.of(job))
+    return ImportJobPayload(import_job=ImportJob.of(job, exactly=context.sees_exactly))

@@ -42,7 +42,7 @@ class ImportQueries:
         key_id = None if info.context.may(Scope.ADMIN) else info.context.credential.id
         older_than = ID_MAX if before is None else _number(before)
         found = await info.context.database.read(imports.page, first=first, before=older_than, api_key_id=key_id)
-        return [ImportJob.of(job) for job in found]
+        return [ImportJob.of(job, exactly=info.context.sees_exactly) for job in found]
 
     @strawberry.field(description="One import; null when there is none, or it is another API key's.")  # type: ignore[untyped-decorator]
     async def import_job(
@@ -53,7 +53,9 @@ class ImportQueries:
         """One row, read as it is."""
         _check(info.context)
         job = await info.context.database.read(imports.by_id, _number(id))
-        return ImportJob.of(job) if job is not None and is_visible(info.context, job) else None
+        if job is None or not is_visible(info.context, job):
+            return None
+        return ImportJob.of(job, exactly=info.context.sees_exactly)
 
 
 _number = database_id("ImportJob")

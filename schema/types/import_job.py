@@ -7,6 +7,7 @@ from typing import Any
 
 import strawberry
 
+from schema.errors import QUANTITIES_HIDDEN
 from schema.types.choices import ImportMode, ImportPolicy, ImportState
 from storage.imports import Job
 
@@ -31,8 +32,8 @@ class ImportChange:
     sku: str | None = strawberry.field(description="Its SKU.")
     location_id: int = strawberry.field(description="The databaseId of the location.")
     fields: list[str] = strawberry.field(description="What of the level it changes, such as `stock`.")
-    stock_before: int | None = strawberry.field(description="Units before it, when it changes them.")
-    stock_after: int | None = strawberry.field(description="Units after it, when it changes them.")
+    stock_before: int | None = strawberry.field(description="Units before it, when it changes them; null when hidden.")
+    stock_after: int | None = strawberry.field(description="Units after it, when it changes them; null when hidden.")
 
 
 @strawberry.type(
@@ -66,8 +67,8 @@ class ImportJob:
     finished_at: datetime | None = strawberry.field(description="When it ended; null as long as it has not.")
 
     @classmethod
-    def of(cls, job: Job) -> ImportJob:
-        """A job as it is told."""
+    def of(cls, job: Job, *, exactly: bool) -> ImportJob:
+        """A job as it is told: `exactly` to who sees quantities as they are."""
         asked = job.asked
         same = {name: getattr(job, name) for name in _SAME}
         return cls(
@@ -75,8 +76,8 @@ class ImportJob:
             state=ImportState[job.state.name],
             mode=ImportMode[asked.mode.name],
             policy=ImportPolicy[asked.policy.name],
-            sample_changes=[_change(each) for each in job.sample if "changes" in each],
-            sample_failures=[ImportFailure(**each) for each in job.sample if "message" in each],
+            sample_changes=[_change(each, exactly=exactly) for each in job.sample if "changes" in each],
+            sample_failures=[_failure(each, exactly=exactly) for each in job.sample if "message" in each],
             notes=list(job.notes),
             **same,
         )
@@ -88,8 +89,13 @@ _SAME = (
 )  # fmt: skip
 
 
-def _change(shown: Any) -> ImportChange:
-    stock = shown["changes"].get("stock", {})
+def _failure(shown: Any, *, exactly: bool) -> ImportFailure:
+    message = None if exactly else QUANTITIES_HIDDEN.get(shown["code"])
+    return ImportFailure(**{**shown, "message": message or shown["message"]})
+
+
+def _change(shown: Any, *, exactly: bool) -> ImportChange:
+    stock = shown["changes"].get("stock", {}) if exactly else {}
     named = {name: shown[name] for name in ("line", "product_id", "sku", "location_id")}
     return ImportChange(
         **named, fields=list(shown["changes"]), stock_before=stock.get("before"), stock_after=stock.get("after")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import strawberry
@@ -49,9 +49,9 @@ async def routes_of(context: Context, api_key_id: int, days: int) -> Sequence[Ke
     """What a key called in so many days, the latest first. Raises GraphQLError for no such number of days."""
     if not 1 <= days <= KEPT_DAYS:
         raise _no_days(days)
-    return [
-        KeyRoute.of(route) for route in await context.database.read(key_use.report, days=days, api_key_id=api_key_id)
-    ]
+    today = context.now.astimezone(UTC).date()
+    found = await context.database.read(key_use.report, days=days, api_key_id=api_key_id, today=today)
+    return [KeyRoute.of(route) for route in found]
 
 
 def _no_days(days: int) -> GraphQLError:

@@ -6,8 +6,10 @@ from datetime import datetime
 
 import strawberry
 
+from schema.context import Context
 from schema.errors import gid
 from schema.types.choices import OwnedField, SourceRuleMode
+from storage import rule_writes
 from storage.rule_writes import Listed
 
 
@@ -46,3 +48,13 @@ class SourceRule:
             location_name=listed.location_name,
             updated_at=listed.updated_at,
         )
+
+
+async def rules_for(context: Context) -> list[Listed]:
+    """The rules that a caller may know of: a key for some locations is told nothing of the others, not their names, and
+    one that is only for storefronts nothing of the systems behind it."""
+    if context.credential.is_public:
+        return []
+    limit = context.credential.locations
+    listed = await context.database.read(rule_writes.listed)
+    return [each for each in listed if limit is None or each.rule.location_id in {None, *limit}]

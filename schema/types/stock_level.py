@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ from schema.errors import bad_input
 from schema.ids import node_id
 from schema.nodes import Node
 from schema.selection import Slot
+from schema.sight import VIEWER
 from schema.sources import Argument, Condition, Key, Outer, Rows, column, elsewhere, leaf, one, stored, value
 from schema.types import threshold
 from schema.types.choices import Backorders, LowStockOrder, StockLevelOrder
@@ -49,12 +50,15 @@ def _days(days: int) -> int:
     return days
 
 
-def _since(days: int) -> datetime:
-    return datetime.now(UTC) - timedelta(days=_days(days))
+def _since(given: tuple[int, datetime]) -> datetime:
+    days, now = given
+    return now - timedelta(days=_days(days))
 
 
 def _outflow(level: Any, days: Slot) -> Any:
-    return low_stock.outflow(level, days.bind(_since, type_=Timestamp()))
+    """Over so many days before the time of the operation, which is one for all of it."""
+    both = Slot(days.bindings, (), [days, Slot(days.bindings, (VIEWER, "now"))])
+    return low_stock.outflow(level, both.bind(_since, type_=Timestamp()))
 
 
 _OVER: Final = Argument(int, f"Over how many days, from 1 to {low_stock.DAYS_MAX}.", low_stock.DAYS)

@@ -15,8 +15,8 @@ from schema.inputs import LocationKeyInput
 from schema.sources import Rows, elsewhere, many
 from schema.types.choices import ApiKeyScope, ApiKeyVisibility, OwnedField
 from schema.types.key_route import DAYS_DEFAULT, Days, KeyRoute, routes_of
-from schema.types.source_rule import SourceRule
-from storage import keys, ownership, rule_writes, source_rules
+from schema.types.source_rule import SourceRule, rules_for
+from storage import keys, ownership, source_rules
 from storage.access import Scope, Visibility
 from storage.json_rows import among, json_text
 
@@ -116,10 +116,13 @@ class Viewer:
             limits=ViewerLimits.of(context),
         )
 
-    @strawberry.field(description="The source rules by which it alone, or with others, may write a field.")  # type: ignore[untyped-decorator]
+    @strawberry.field(  # type: ignore[untyped-decorator]
+        description="The source rules by which it alone, or with others, may write a field; none are told to keys that "
+        "are only for storefronts."
+    )
     async def owns(self, info: Info[Context, None]) -> list[SourceRule]:
         """Read when it is asked for."""
-        rules = await info.context.database.read(rule_writes.listed)
+        rules = await rules_for(info.context)
         return [SourceRule.of(each) for each in rules if not each.rule.binds(info.context.credential.id)]
 
     @strawberry.field(  # type: ignore[untyped-decorator]

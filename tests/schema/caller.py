@@ -20,7 +20,7 @@ from tests.builders import EPOCH
 
 Who = Credential | Iterable[int] | None
 NOW = EPOCH
-"""The time of every request."""
+"""The time of every request, where a test does not set another."""
 
 MUCH = Limits(*[10**9] * len(Limits.__slots__))
 """What the engines and the compiler bear is tested here; what a document may ask is tested in test_limits.py."""
@@ -31,6 +31,7 @@ class Caller:
 
     def __init__(self, runner: asyncio.Runner, database: Database) -> None:
         self.runner, self.database = runner, database
+        self.now = NOW
 
     def __repr__(self) -> str:
         return f"<caller on {self.database.name}>"
@@ -46,7 +47,7 @@ class Caller:
         """Of that caller."""
         credential = self.credential(who)
         origin = Origin("graphql", 1, "tests", credential.locations)
-        return Context(self.database, credential, lambda: origin, clock=lambda: NOW)
+        return Context(self.database, credential, lambda: origin, clock=lambda: self.now)
 
     def ask(
         self, text: str, variables: Mapping[str, Any] | None = None, visible: Who = None

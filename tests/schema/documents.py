@@ -51,16 +51,31 @@ class Asked:
     others: dict[str, Any]
 
 
-@st.composite
-def queries(draw: st.DrawFn, schema: GraphQLSchema, meanings: Meanings, exactly_one: frozenset[str]) -> Asked:
-    """A valid query. Of the arguments of the `exactly_one` fields one is given, and all others at most as null."""
-    return _Writer(draw, schema, meanings, exactly_one).query()
+@dataclass(frozen=True)
+class Language:
+    """What may be written. Of the arguments of the `exactly_one` fields one is given, and all others at most as null.
+
+    Strategies are told by their arguments' representations, so this has a short one: all the meanings are too many.
+    """
+
+    schema: GraphQLSchema
+    meanings: Meanings
+    exactly_one: frozenset[str]
+
+    def __repr__(self) -> str:
+        return "<language>"
 
 
 @st.composite
-def lists(draw: st.DrawFn, schema: GraphQLSchema, meanings: Meanings, exactly_one: frozenset[str]) -> Asked:
+def queries(draw: st.DrawFn, language: Language) -> Asked:
+    """A valid query."""
+    return _Writer(draw, language.schema, language.meanings, language.exactly_one).query()
+
+
+@st.composite
+def lists(draw: st.DrawFn, language: Language) -> Asked:
     """One root field with all its arguments and little else: what is found, rather than what is told of it."""
-    return _Writer(draw, schema, meanings, exactly_one).list()
+    return _Writer(draw, language.schema, language.meanings, language.exactly_one).list()
 
 
 @dataclass

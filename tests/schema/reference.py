@@ -6,12 +6,11 @@ from the SDL alone: one plain method per field, lists that are looped over and s
 
 from __future__ import annotations
 
-import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property, lru_cache
 from typing import Any, Self
@@ -34,10 +33,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
 from storage import tables
-from storage.access import Credential, Scope
+from storage.access import Credential
 from storage.columns import price_text, timestamp_text
 from storage.upsert import table_of
 from tests.schema.caller import NOW, Caller, Who
+from tests.schema.reference_access import ImportJob, Integrations, SourceRule, WebhookDelivery, WebhookEndpoint
+from tests.schema.reference_rows import (
+    Record,
+    first_of,
+    is_after,
+    is_before,
+    is_named,
+    number_of,
+    only_of,
+    page_of,
+)
 
 Rows = Mapping[type[SQLModel], Sequence[Mapping[str, Any]]]
 EXACT = frozenset({"StockLevel.onHand", "StockLevel.reserved", "StockLevel.safetyStock", "StockLevel.available"}) | {
@@ -45,6 +55,8 @@ EXACT = frozenset({"StockLevel.onHand", "StockLevel.reserved", "StockLevel.safet
     "Product.available",
     "StockLevel.deficit",
     "StockLevel.onHandAt",
+    "StockLevel.outflowPerDay",
+    "StockLevel.daysOfCover",
 }
 """Fields that are null for callers who do not see quantities as they are."""
 READ = (
@@ -56,6 +68,9 @@ READ = (
     tables.CatalogChange,
     tables.WebhookEndpoint,
     tables.WebhookDelivery,
+    tables.SourceRule,
+    tables.ImportJob,
+    tables.KeyUse,
 )
 
 
@@ -101,22 +116,6 @@ def _parsed(schema: GraphQLSchema, text: str) -> DocumentNode | list[GraphQLErro
     return validate(schema, document) or document
 
 
-class Cursor(str):
-    """The text of a cursor: a place in an order. Engines may space its JSON differently."""
-
-    __slots__ = ()
-
-    @classmethod
-    def at(cls, order: str, *values: Any) -> Self:
-        """The cursor of a row with these values in this order."""
-        return cls(json.dumps([order, *values], ensure_ascii=False).encode().hex())
-
-    def parts(self) -> list[Any]:
-        """The order and the values."""
-        parts: list[Any] = json.loads(bytes.fromhex(self))
-        return parts
-
-
 def _resolve(source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
     name = _snake(info.field_name)
     if f"{info.parent_type.name}.{info.field_name}" in EXACT and not source.shop.is_exact:
@@ -141,7 +140,7 @@ def _snaked(value: Any) -> Any:
     return [_snaked(item) for item in value] if isinstance(value, list) else value
 
 
-class Shop:
+class Shop(Integrations):
     """The root of all queries, as one caller sees it."""
 
     def __init__(self, rows: Rows, who: Credential) -> None:
@@ -178,6 +177,9 @@ class Shop:
         is_everywhere = visible is None
         self.all_endpoints = [WebhookEndpoint(self, row) for row in rows[tables.WebhookEndpoint] if is_everywhere]
         self.all_deliveries = [WebhookDelivery(self, row) for row in rows[tables.WebhookDelivery] if is_everywhere]
+        self.all_jobs = [ImportJob(self, row) for row in rows[tables.ImportJob]]
+        self.all_rules = [SourceRule(self, row) for row in rows[tables.SourceRule]]
+        self.all_uses = rows[tables.KeyUse]
         self.all_changes.sort(key=lambda change: change.sequence)
         if who.is_public:
             self._show_only_what_is_on_show()
@@ -192,33 +194,6 @@ class Shop:
         self.all_levels = [
             level for level in self.all_levels if not level.disabled and level.location() and level.product()
         ]
-
-    def viewer(self) -> Any:
-        limited = self.who.locations
-        return {
-            "key": {
-                "database_id": self.who.id,
-                "name": self.who.name,
-                "hint": "",
-                "expires_at": None,
-            },
-            "scopes": [str(scope) for scope in Scope if scope in self.who.scopes],
-            "visibility": {"kind": self.who.visibility, "cap": self.who.cap},
-            "limits": {
-                "cost_per_minute": None,
-                "cost_max": 50_000,
-                "depth_max": 20,
-                "fields_max": 1_000,
-                "aliases_max": 100,
-                "root_fields_max": 50,
-                "directives_max": 50,
-                "characters_max": 50_000,
-                "tokens_max": 4_000,
-                "first_max": 250,
-                "bulk_items_max": 1000,
-            },
-            "locations": None if limited is None else self.all_locations,
-        }
 
     def availability_for(self, lines: Any, locations: Any = None, near: Any = None) -> Any:
         made = [Line(self, line, locations, near) for line in lines]
@@ -250,9 +225,9 @@ class Shop:
         return {"quantity": min(quantity, cap), "quantity_is_capped": quantity > cap}
 
     def product(self, **keys: Any) -> Any:
-        name, value = _only(keys)
+        name, value = only_of(keys)
         if name == "id":
-            return _first(p for p in self.all_products if p.number == _number("Product", value))
+            return first_of(p for p in self.all_products if p.number == number_of("Product", value))
         if name == "sku":
             return self._named(lambda p: p.sku and p.sku.casefold() == value.casefold())
         digits = re.sub(r"[\s-]", "", value)
@@ -261,7 +236,7 @@ class Shop:
     def _named(self, has_key: Callable[[Any], Any]) -> Any:
         """The one that is not in the trash, else the last."""
         found = sorted(filter(has_key, self.all_products), key=lambda p: (p.status == "trash", -p.number))
-        return _first(iter(found))
+        return first_of(iter(found))
 
     def products(
         self,
@@ -279,12 +254,12 @@ class Shop:
         }
         self._refuse_quantities(filter)
         found = [product for product in self.all_products if _is_product(product, filter or {})]
-        return _page(found, *orders[order_by], **page, descending=direction == "DESC")
+        return page_of(found, *orders[order_by], **page, descending=direction == "DESC")
 
     def location(self, **keys: Any) -> Any:
-        _only(keys)
+        only_of(keys)
         named = {name: value for name, value in keys.items() if value is not None}
-        return _first(location for location in self.all_locations if _is_named(location, [named]))
+        return first_of(location for location in self.all_locations if is_named(location, [named]))
 
     def locations(self, active: bool | None = None, filter: Any = None) -> Any:  # noqa: A002, FBT001 (called by name)
         self._refuse_quantities(filter)
@@ -302,14 +277,10 @@ class Shop:
         if not self.is_exact and any((asked or {}).get(name) is not None for name in telling):
             raise GraphQLError("quantities are hidden")
 
-    def _refuse_history(self) -> None:
-        if not self.is_inside:
-            raise GraphQLError("history is hidden")
-
     def low_stock(self, order_by: str, direction: str, locations: Any = None, **page: Any) -> Any:
-        self._refuse_history()
+        self.refuse_history()
         found = [level for level in self.all_levels if level.is_low()]
-        found = [level for level in found if locations is None or _is_named(level.location(), locations)]
+        found = [level for level in found if locations is None or is_named(level.location(), locations)]
         return _sorted_levels(found, order_by, direction, page)
 
     def stock_levels_by_sku(self, skus: list[str], locations: Any = None) -> Any:
@@ -322,41 +293,22 @@ class Shop:
         return {"sku": product.sku, "product": product, "stock_levels": product.stock_levels(locations)}
 
     def stock_changes(self, filter: Any = None, **page: Any) -> Any:  # noqa: A002
-        self._refuse_history()
+        self.refuse_history()
         found = [entry for entry in self.all_entries if _is_entry(entry, filter or {})]
         return _entries_page(found, page)
 
     def stock_change_group(self, id: str) -> Any:  # noqa: A002
-        self._refuse_history()
-        return _first(group for group in self.all_groups if group.number == _number("StockChangeGroup", id))
+        self.refuse_history()
+        return first_of(group for group in self.all_groups if group.number == number_of("StockChangeGroup", id))
 
     def changes(self, after_sequence: int, first: int | None = 100) -> Any:
-        self._refuse_history()
+        self.refuse_history()
         first = 100 if first is None else first
         if after_sequence < 0 or not 0 <= first <= 1000:
             raise GraphQLError("out of range")
         later = [change for change in self.all_changes if change.sequence > after_sequence]
         last = later[:first][-1].sequence if later[:first] else after_sequence
         return {"changes": later[:first], "next_sequence": last, "has_more": len(later) > first}
-
-    def webhook_endpoints(self, **page: Any) -> Any:
-        self._refuse_to_others()
-        return _page(self.all_endpoints, "id", lambda endpoint: (endpoint.number,), **page)
-
-    def webhook_endpoint(self, id: str) -> Any:  # noqa: A002
-        self._refuse_to_others()
-        number = _number("WebhookEndpoint", id)
-        return _first(endpoint for endpoint in self.all_endpoints if endpoint.number == number)
-
-    def webhook_deliveries(self, filter: Any = None, **page: Any) -> Any:  # noqa: A002
-        self._refuse_to_others()
-        found = [delivery for delivery in self.all_deliveries if _is_delivery(delivery, filter or {})]
-        return _page(found, "id", lambda delivery: (delivery.number,), **page, descending=True)
-
-    def _refuse_to_others(self) -> None:
-        self._refuse_history()
-        if Scope.ADMIN not in self.who.scopes:
-            raise GraphQLError("endpoints are hidden")
 
     def node(self, id: str) -> Any:  # noqa: A002
         found = re.fullmatch("gid://stockgate/([A-Za-z]+)/([0-9-]+)", id)
@@ -369,34 +321,10 @@ class Shop:
         }
         if found is None or found[1] not in known:
             raise GraphQLError("no node id")
-        return _first(record for record in known[found[1]] if record.id() == id)
+        return first_of(record for record in known[found[1]] if record.id() == id)
 
     def nodes(self, ids: list[str]) -> Any:
         return [self.node(id_) for id_ in ids]
-
-
-@dataclass(frozen=True)
-class Record:
-    """A row. What is not a method of its type is a column."""
-
-    shop: Shop
-    row: Mapping[str, Any]
-
-    def __getattr__(self, name: str) -> Any:
-        if name not in self.row:
-            raise AttributeError(f"{type(self).__name__}.{name} is no column: give it a method here")
-        return self.row[name]
-
-    @property
-    def number(self) -> int:
-        number: int = self.row["id"]
-        return number
-
-    def id(self) -> str:
-        return f"gid://stockgate/{type(self).__name__}/{self.number}"
-
-    def database_id(self) -> int:
-        return self.number
 
 
 class Product(Record):
@@ -452,13 +380,13 @@ class Product(Record):
         return Offered(self, locations, near).told()
 
     def parent(self) -> Any:
-        return _first(p for p in self.shop.all_products if p.number == self.parent_id)
+        return first_of(p for p in self.shop.all_products if p.number == self.parent_id)
 
     def variations(self) -> Any:
         return [product for product in self.shop.all_products if product.parent_id == self.number]
 
     def stock_levels(self, locations: Any = None) -> Any:
-        found = [level for level in self.levels if locations is None or _is_named(level.location(), locations)]
+        found = [level for level in self.levels if locations is None or is_named(level.location(), locations)]
         return sorted(found, key=lambda level: (level.location().position, level.location_id))
 
 
@@ -477,10 +405,10 @@ class OfLevel(Record):
     """A row about a product at a location."""
 
     def product(self) -> Any:
-        return _first(p for p in self.shop.all_products if p.number == self.product_id)
+        return first_of(p for p in self.shop.all_products if p.number == self.product_id)
 
     def location(self) -> Any:
-        return _first(place for place in self.shop.all_locations if place.number == self.location_id)
+        return first_of(place for place in self.shop.all_locations if place.number == self.location_id)
 
 
 class StockLevel(OfLevel):
@@ -498,7 +426,7 @@ class StockLevel(OfLevel):
         return _entries_page(self.entries, page)
 
     def on_hand_at(self, time: str) -> int | None:
-        past = [entry.row["on_hand"] for entry in self.entries if not _is_after(entry.created_at, time)]
+        past = [entry.row["on_hand"] for entry in self.entries if not is_after(entry.created_at, time)]
         return past[-1] if past else None
 
     def price(self) -> Any:
@@ -513,7 +441,7 @@ class StockLevel(OfLevel):
 
     def effective_threshold(self) -> dict[str, Any]:
         product = Product(self.shop, self.shop.rows_by_id[self.product_id])
-        place = _first(place for place in self.shop.every_location if place.number == self.location_id)
+        place = first_of(place for place in self.shop.every_location if place.number == self.location_id)
         said = {"LEVEL": self.low_stock_threshold, **product.thresholds, "LOCATION": place.low_stock_threshold}
         return _threshold(said)
 
@@ -525,7 +453,7 @@ class StockLevel(OfLevel):
         if not 1 <= days <= 366:
             raise GraphQLError("`days` must be from 1 to 366")
         used_up = {"sale", "promotion", "production", "sync", "unspecified", "other"}
-        since = datetime.now(UTC) - timedelta(days=days)
+        since = NOW - timedelta(days=days)
         mine = (self.product_id, self.location_id)
         went = [e for e in self.shop.all_entries if (e.product_id, e.location_id) == mine and e.delta < 0]
         return -sum(e.delta for e in went if e.created_at >= since and e.group().row["reason"] in used_up)
@@ -538,7 +466,7 @@ class StockLevel(OfLevel):
         return None if available is None or not outflow else max(available, 0) * 10 * days // outflow / 10
 
     def is_offered(self) -> bool:
-        location = _first(place for place in self.shop.every_location if place.number == self.location_id)
+        location = first_of(place for place in self.shop.every_location if place.number == self.location_id)
         return not self.disabled and location.active and location.archived_at is None
 
     def offered(self) -> int:
@@ -574,51 +502,15 @@ class LedgerEntry(OfLevel):
         return self.row["on_hand"]
 
     def group(self) -> Any:
-        return _first(group for group in self.shop.all_groups if group.number == self.group_id)
+        return first_of(group for group in self.shop.all_groups if group.number == self.group_id)
 
     def counterpart(self) -> Any:
         same = [other for other in self.shop.all_entries if (other.group_id, other.line) == (self.group_id, self.line)]
-        return _first(other for other in same if other.location_id != self.location_id)
+        return first_of(other for other in same if other.location_id != self.location_id)
 
     def __getattr__(self, name: str) -> Any:
         of_group = ("reason", "note", "reference", "principal", "api_key_id", "dialect", "request_id")
         return getattr(self.group(), name) if name in of_group else super().__getattr__(name)
-
-
-class WebhookEndpoint(Record):
-    """An address that events are sent to."""
-
-    def previous_secret_until(self) -> Any:
-        return self.previous_until
-
-    def locations(self) -> Any:
-        return [place for place in self.shop.all_locations if place.number in (self.location_ids or ())]
-
-    def products(self) -> Any:
-        return [product for product in self.shop.all_products if product.number in (self.product_ids or ())]
-
-    def deliveries(self, filter: Any = None, **page: Any) -> Any:  # noqa: A002
-        mine = [delivery for delivery in self.shop.all_deliveries if delivery.endpoint_id == self.number]
-        mine = [delivery for delivery in mine if _is_delivery(delivery, filter or {})]
-        return _page(mine, "sequence", lambda delivery: (delivery.sequence,), **page, descending=True)
-
-
-class WebhookDelivery(Record):
-    """What became of an event."""
-
-    def endpoint(self) -> Any:
-        return _first(endpoint for endpoint in self.shop.all_endpoints if endpoint.number == self.endpoint_id)
-
-
-def _is_delivery(delivery: WebhookDelivery, wanted: Mapping[str, Any]) -> bool:
-    statuses, endpoints = wanted.get("statuses"), wanted.get("endpoint_ids")
-    return (
-        (endpoints is None or delivery.endpoint_id in {_number("WebhookEndpoint", id_) for id_ in endpoints})
-        and (statuses is None or delivery.status in {status.lower() for status in statuses})
-        and ((topics := wanted.get("topics")) is None or delivery.topic in topics)
-        and ((ids := wanted.get("event_ids")) is None or delivery.event_id in ids)
-        and ((after := wanted.get("updated_after")) is None or _is_after(delivery.updated_at, after))
-    )
 
 
 class Offered:
@@ -635,7 +527,7 @@ class Offered:
                 place = level.location()
                 if level.disabled or not place.active or place.archived_at:
                     continue
-                if (locations is None or _is_named(place, locations)) and self._is_near(place):
+                if (locations is None or is_named(place, locations)) and self._is_near(place):
                     self.levels.append((level, item))
         self.quantity, self.status = self._sum(self.levels, self.said, self.product.threshold)
 
@@ -677,7 +569,7 @@ class Offered:
             levels = [(level, item) for level, item in self.levels if level.location_id == place.number]
             if not levels:
                 continue
-            own = _first(level for level, item in levels if item is self.product)
+            own = first_of(level for level, item in levels if item is self.product)
             here = {"LEVEL": own and own.low_stock_threshold, **self.product.thresholds}
             threshold = _threshold({**here, "LOCATION": place.low_stock_threshold})["value"]
             quantity, status = self._sum(levels, {item.said for _, item in levels}, threshold)
@@ -752,87 +644,21 @@ class StockChangeGroup(Record):
         return [entry for entry in self.shop.all_entries if entry.group_id == self.number]
 
     def reverses(self) -> Any:
-        return _first(group for group in self.shop.all_groups if group.number == self.reverses_id)
+        return first_of(group for group in self.shop.all_groups if group.number == self.reverses_id)
 
     def reversed_by(self) -> Any:
-        return _first(group for group in self.shop.all_groups if group.reverses_id == self.number)
+        return first_of(group for group in self.shop.all_groups if group.reverses_id == self.number)
 
 
 class Change(OfLevel):
     """One step of the change feed."""
 
     def entry(self) -> Any:
-        return _first(entry for entry in self.shop.all_entries if entry.sequence == self.sequence)
-
-
-def _page(
-    records: list[Any],
-    order: str,
-    key: Callable[[Any], tuple[Any, ...]],
-    *,
-    first: int | None = None,
-    after: str | None = None,
-    last: int | None = None,
-    before: str | None = None,
-    descending: bool = False,
-) -> dict[str, Any]:
-    """A connection: the records between two cursors in this order, at most so many of them from one of the ends."""
-    if first is not None and last is not None:
-        raise GraphQLError("first and last")
-    size = last if last is not None else 50 if first is None else first
-    if not 0 <= size <= 250:
-        raise GraphQLError("out of range")
-    order += " desc" if descending else ""
-    records = sorted(records, key=key, reverse=descending)
-    start = 0 if after is None else _count(records, key, _place(after, order), descending=descending, itself=True)
-    end = (
-        len(records)
-        if before is None
-        else _count(records, key, _place(before, order), descending=descending, itself=False)
-    )
-    between = records[start : max(start, end)]
-    page = between[:size] if last is None else between[max(len(between) - size, 0) :]
-    edges = [{"node": record, "cursor": Cursor.at(order, *key(record))} for record in page]
-    cut = len(between) > size
-    return {
-        "nodes": page,
-        "edges": edges,
-        "total_count": len(records),
-        "page_info": {
-            "has_next_page": cut if last is None else end < len(records),
-            "has_previous_page": cut if last is not None else start > 0,
-            "start_cursor": edges[0]["cursor"] if edges else None,
-            "end_cursor": edges[-1]["cursor"] if edges else None,
-        },
-    }
-
-
-def _count(
-    records: list[Any],
-    key: Callable[[Any], Any],
-    place: tuple[Any, ...],
-    *,
-    descending: bool,
-    itself: bool,
-) -> int:
-    """How many of the records come before a place, or at it."""
-    if itself:
-        return sum(key(record) >= place if descending else key(record) <= place for record in records)
-    return sum(key(record) > place if descending else key(record) < place for record in records)
+        return first_of(entry for entry in self.shop.all_entries if entry.sequence == self.sequence)
 
 
 def _or_lowest(quantity: int | None) -> int:
     return -4_000_000_000 if quantity is None else quantity
-
-
-def _place(after: str, order: str) -> tuple[Any, ...]:
-    try:
-        named, *values = Cursor(after).parts()
-    except ValueError:
-        raise GraphQLError("no cursor") from None
-    if named != order:
-        raise GraphQLError("a cursor of another order")
-    return tuple(values)
 
 
 def _sorted_levels(levels: list[Any], order_by: str, direction: str, page: Mapping[str, Any]) -> Any:
@@ -850,55 +676,15 @@ def _sorted_levels(levels: list[Any], order_by: str, direction: str, page: Mappi
         rest = (level.product_id,) if order_by == "LOCATION" else (level.product_id, level.location_id)
         return (*first_of(level), *rest)
 
-    return _page(levels, order, key, **page, descending=direction == "DESC")
+    return page_of(levels, order, key, **page, descending=direction == "DESC")
 
 
 def _levels_page(levels: list[Any], page: Mapping[str, Any]) -> Any:
-    return _page(levels, "product_id,location_id", lambda level: (level.product_id, level.location_id), **page)
+    return page_of(levels, "product_id,location_id", lambda level: (level.product_id, level.location_id), **page)
 
 
 def _entries_page(entries: list[Any], page: Mapping[str, Any]) -> Any:
-    return _page(entries, "sequence", lambda entry: (entry.sequence,), **page, descending=True)
-
-
-def _first(records: Iterable[Any]) -> Any:
-    return next(iter(records), None)
-
-
-def _only(keys: Mapping[str, Any]) -> tuple[str, Any]:
-    given = [(name, value) for name, value in keys.items() if value is not None]
-    if len(given) != 1:
-        raise GraphQLError("not exactly one key")
-    return given[0]
-
-
-def _number(type_name: str, text: str) -> int:
-    digits = text.removeprefix(f"gid://stockgate/{type_name}/")
-    if not re.fullmatch("[0-9]+", digits) or int(digits) >= 2**63:
-        raise GraphQLError("no id")
-    return int(digits)
-
-
-def _is_named(location: Any, keys: Sequence[Mapping[str, Any]]) -> bool:
-    for key in keys:
-        [(kind, value)] = key.items()
-        if kind == "id" and location.number == _number("Location", value):
-            return True
-        if kind == "slug" and location.slug == value.lower():
-            return True
-        if kind == "code" and location.code == value:
-            return True
-    return False
-
-
-def _is_after(time: datetime, text: str) -> bool:
-    bound = datetime.fromisoformat(text)
-    return time > (bound if bound.tzinfo else bound.replace(tzinfo=UTC))
-
-
-def _is_before(time: datetime, text: str) -> bool:
-    bound = datetime.fromisoformat(text)
-    return time < (bound if bound.tzinfo else bound.replace(tzinfo=UTC))
+    return page_of(entries, "sequence", lambda entry: (entry.sequence,), **page, descending=True)
 
 
 def _is_within(number: int | None, bounds: Mapping[str, Any]) -> bool:
@@ -962,11 +748,11 @@ def _is_product(product: Any, asked: Mapping[str, Any]) -> bool:
             "search_prefix" not in given or _begins(product, given["search_prefix"]),
             "skus" not in given or _has_sku(product, given["skus"]),
             "gtins" not in given or _has_gtin(product, given["gtins"]),
-            "ids" not in given or product.number in [_number("Product", value) for value in given["ids"]],
+            "ids" not in given or product.number in [number_of("Product", value) for value in given["ids"]],
             "type" not in given or product.type.upper() == given["type"],
             "status" not in given or product.status.upper() == given["status"],
             all(pair in product.attributes for pair in given.get("attributes", ())),
-            "updated_after" not in given or _is_after(product.updated_at, given["updated_after"]),
+            "updated_after" not in given or is_after(product.updated_at, given["updated_after"]),
             "changed_since_sequence" not in given
             or _changed_since(product, given["changed_since_sequence"], product_id=product.number),
             _is_stocked(product, given),
@@ -976,10 +762,10 @@ def _is_product(product: Any, asked: Mapping[str, Any]) -> bool:
 
 def _is_stocked(product: Any, given: Mapping[str, Any]) -> bool:
     counted = [level for level in product.levels if level.on_hand is not None]
-    if any(_is_named(level.location(), given.get("not_stocked_at", ())) for level in counted):
+    if any(is_named(level.location(), given.get("not_stocked_at", ())) for level in counted):
         return False
     locations = given.get("locations")
-    there = [level for level in counted if locations is None or _is_named(level.location(), locations)]
+    there = [level for level in counted if locations is None or is_named(level.location(), locations)]
     if "below_threshold" in given and any(level.is_low() for level in there) is not given["below_threshold"]:
         return False
     if "availability" in given and Offered(product, locations).status.upper() != given["availability"]:
@@ -994,11 +780,11 @@ def _is_location(location: Any, asked: Mapping[str, Any]) -> bool:
     given = _not_null(asked)
     return all(
         (
-            "keys" not in given or _is_named(location, given["keys"]),
+            "keys" not in given or is_named(location, given["keys"]),
             given.get("search", "").lower() in location.slug,
             "kind" not in given or location.kind.upper() == given["kind"],
             "pickup" not in given or location.pickup is given["pickup"],
-            "updated_after" not in given or _is_after(location.updated_at, given["updated_after"]),
+            "updated_after" not in given or is_after(location.updated_at, given["updated_after"]),
             "changed_since_sequence" not in given
             or _changed_since(location, given["changed_since_sequence"], location_id=location.number),
         )
@@ -1009,9 +795,9 @@ def _is_at(record: Any, given: Mapping[str, Any]) -> bool:
     """What filters of levels and of ledger entries share."""
     if "skus" in given and not _has_sku(record.product(), given["skus"]):
         return False
-    if "product_ids" in given and record.product_id not in [_number("Product", v) for v in given["product_ids"]]:
+    if "product_ids" in given and record.product_id not in [number_of("Product", v) for v in given["product_ids"]]:
         return False
-    return "locations" not in given or _is_named(record.location(), given["locations"])
+    return "locations" not in given or is_named(record.location(), given["locations"])
 
 
 def _is_level(level: Any, asked: Mapping[str, Any]) -> bool:
@@ -1023,7 +809,7 @@ def _is_level(level: Any, asked: Mapping[str, Any]) -> bool:
             "search" not in given or _contains(level.product(), given["search"]),
             "search_prefix" not in given or _begins(level.product(), given["search_prefix"]),
             "disabled" not in given or level.disabled is given["disabled"],
-            "updated_after" not in given or _is_after(level.updated_at, given["updated_after"]),
+            "updated_after" not in given or is_after(level.updated_at, given["updated_after"]),
             "changed_since_sequence" not in given or _changed_since(level, given["changed_since_sequence"], **where),
             "availability" not in given or level.status() == given["availability"],
             "below_threshold" not in given or level.is_low() is given["below_threshold"],
@@ -1037,12 +823,12 @@ def _is_entry(entry: Any, asked: Mapping[str, Any]) -> bool:
     given = _not_null(asked)
     return _is_at(entry, given) and all(
         (
-            "group_id" not in given or entry.group_id == _number("StockChangeGroup", given["group_id"]),
+            "group_id" not in given or entry.group_id == number_of("StockChangeGroup", given["group_id"]),
             "reasons" not in given or entry.reason.upper() in given["reasons"],
             "dialects" not in given or entry.dialect in given["dialects"],
             "api_key_ids" not in given or entry.api_key_id in given["api_key_ids"],
-            "created_after" not in given or _is_after(entry.created_at, given["created_after"]),
-            "created_before" not in given or _is_before(entry.created_at, given["created_before"]),
+            "created_after" not in given or is_after(entry.created_at, given["created_after"]),
+            "created_before" not in given or is_before(entry.created_at, given["created_before"]),
             _is_within(entry.sequence, given.get("sequence", {})),
         )
     )

@@ -14,10 +14,15 @@ from sqlmodel import SQLModel
 
 from storage.change_feed import Kind
 from storage.changes import Reason
+from storage.import_rows import Mode
+from storage.imports import INVENTORY, Options, Policy, State
 from storage.tables import (
     CatalogChange,
+    ImportJob,
+    KeyUse,
     LedgerEntry,
     Product,
+    SourceRule,
     StockChangeGroup,
     StockLevel,
     WebhookDelivery,
@@ -64,7 +69,7 @@ STATUSES: Final = ("publish", "publish", "publish", "publish", "draft", "pending
 
 def tables() -> list[list[Any]]:
     """The rows of each table: locations, products, stock levels, change groups, ledger entries, catalogue changes,
-    webhook endpoints and deliveries.
+    webhook endpoints and deliveries, source rules, import jobs and what keys called.
 
     Always the same.
     """
@@ -76,10 +81,13 @@ def tables() -> list[list[Any]]:
             _products(rng),
             _levels(rng),
             _groups(),
-            _entries(rng),
+            [*_entries(rng), *_sales(rng)],
             _catalog_changes(),
             _endpoints(),
             _deliveries(),
+            _rules(),
+            _jobs(),
+            _uses(),
         )
     ]
 
@@ -221,6 +229,25 @@ def _entries(rng: random.Random) -> Iterator[SQLModel]:
         )
 
 
+def _sales(rng: random.Random) -> Iterator[SQLModel]:
+    """What went out of levels that have something left, on the edges of what is looked at."""
+    places = ((1, 3), (3, 40), (5, 1), (5, 40), (6, 40), (8, 7))
+    for number in range(10):
+        product_id, location_id = places[number % len(places)]
+        yield LedgerEntry(
+            sequence=50 + number,
+            group_id=1,
+            line=number,
+            product_id=product_id,
+            location_id=location_id,
+            delta=(-1, -40, -3, 2, -7)[number % 5],
+            before=9,
+            on_hand=2,
+            created_at=EPOCH - timedelta(days=(1, 28, 7, 2, 365)[number % 5], microseconds=number // 5),
+            **_state(rng),
+        )
+
+
 def _catalog_changes() -> Iterator[SQLModel]:
     changed = (
         (1, None, Kind.UPDATED), (None, 2, Kind.CREATED), (None, 5, Kind.DELETED), (None, 40, Kind.RESTORED),
@@ -263,6 +290,74 @@ def _deliveries() -> Iterator[SQLModel]:
             updated_at=TIMES[number % len(TIMES)],
             **(answered if status == "waiting" else {}),
         )
+
+
+def _rules() -> Iterator[SQLModel]:
+    """Of keys 1 to 7, those of tests/schema/test_reference.py; 99 is none."""
+    made = (
+        ("prices", None, "ignore", [[1, "tests"], [99, 'Say "hi"']]), ("stock", 2, "reject", [[99, ""]]),
+        ("stock", None, "reject", [[7, "Łódź"]]), ("stock", 1, "ignore", [[1, "tests"], [1, "tests"], [2, "band"]]),
+        ("catalog", 7, "reject", [[7, "Łódź"], [4, "shop window"]]), ("disabled", 40, "ignore", [[2, "band"]]),
+        ("stock", 3, "reject", [[3, "capped"], [7, "Łódź"]]),
+    )  # fmt: skip
+    for number, (field, location_id, mode, owners) in enumerate(made, start=1):
+        times = {"created_at": TIMES[0], "updated_at": TIMES[number % len(TIMES)]}
+        yield SourceRule(id=number, field=field, location_id=location_id, mode=mode, owners=owners, **times)
+
+
+def _jobs() -> Iterator[SQLModel]:
+    stock = {"stock": {"before": None, "after": -3}, "disabled": {"before": True, "after": False}}
+    price = {"regular_price": {"before": "1.50", "after": None}}
+    sample: list[dict[str, Any]] = [
+        {"line": 2, "product_id": 1, "sku": None, "location_id": 2, "changes": stock},
+        {"line": 4, "product_id": 41, "sku": 'Say "hi"', "location_id": 1, "changes": price},
+        {"line": 9, "column": "stock", "value": "’", "code": "INVALID_VALUE", "message": "No\nnumber."},
+    ]
+    short = {**sample[2], "line": 10, "code": "INSUFFICIENT_STOCK", "message": "Only 3 are available."}
+    for number, state in enumerate(State, start=1):
+        is_over = state in {State.FINISHED, State.CANCELLED, State.FAILED}
+        options = Options(tuple(Mode)[number % 2], tuple(Policy)[number % 3 % 2]).stored()
+        yield ImportJob(
+            id=number * 3,
+            kind=INVENTORY,
+            state=state,
+            name=TEXTS[number],
+            fingerprint=f"f{number}",
+            options=options if number % 2 else {**options, "notes": [TEXTS[9], ""], "locations": [1, 2]},
+            api_key_id=(None, 7, 2, 1)[number % 4],
+            principal=TEXTS[number],
+            rows=number,
+            to_change=2,
+            unchanged=2**31 - 1,
+            failed=number % 3,
+            chunks=1,
+            sample=[*sample[: number % 4], short],
+            error='It "failed".' if state is State.FAILED else None,
+            created_at=TIMES[number % len(TIMES)],
+            updated_at=TIMES[1],
+            finished_at=TIMES[2] if is_over else None,
+        )
+
+
+def _uses() -> Iterator[SQLModel]:
+    routes = (
+        ("graphql", "query product"), ("graphql", "mutation inventorySet"), ("wc/v3", "GET /wp-json/wc/v3/products"),
+        ("wc/v2", "GET /wp-json/wc/v3/products"), ("wc/v3", "POST /wp-json/wc/v3/products/batch"),
+        ("wc/v3", "GET /wp-json/wc/v3/orders"),
+    )  # fmt: skip
+    for number, (dialect, route) in enumerate(routes):
+        for api_key_id in (1, 2, 7):
+            for back in (0, 1, 29, 30, 399, 400)[number % 3 :: 1 + api_key_id % 2]:
+                yield KeyUse(
+                    api_key_id=api_key_id,
+                    day=str((EPOCH - timedelta(days=back)).date()),
+                    dialect=dialect,
+                    route=route,
+                    calls=number * 7 + back,
+                    writes=number,
+                    refused=api_key_id,
+                    last_at=EPOCH - timedelta(days=back, seconds=number // 2),
+                )
 
 
 def _state(rng: random.Random) -> dict[str, Any]:

@@ -20,12 +20,14 @@ from storage.columns import timestamp_text
 from storage.tables import Product
 from tests.schema import shop as rows_of_shop
 from tests.schema.caller import Caller
-from tests.schema.documents import Asked, lists, queries, scalars
-from tests.schema.reference import Cursor, Reference, all_rows
+from tests.schema.documents import Asked, Language, lists, queries, scalars
+from tests.schema.reference import Reference, all_rows
+from tests.schema.reference_rows import Cursor
 from tests.schema.shop import TEXTS, TIMES
 
 EVERYWHERE = None
 _READ, _SHOP = frozenset({Scope.READ}), frozenset({Scope.STOREFRONT})
+_TILL = frozenset({Scope.READ, Scope.WRITE})
 _HERE = frozenset({1, 3, 40, 7, 8})
 VISIBLE = (
     EVERYWHERE,
@@ -38,6 +40,8 @@ VISIBLE = (
     Credential(4, "shop window", _SHOP, visibility=Visibility.BAND),
     Credential(5, "shop window that counts to two", _SHOP, _HERE, visibility=Visibility.CAPPED, cap=2),
     Credential(6, "shop window with open books", _SHOP),
+    Credential(7, "Łódź", _TILL, frozenset({1, 2, 40})),
+    Credential(2, "till that counts to three", _TILL, visibility=Visibility.CAPPED, cap=3),
 )
 
 
@@ -55,7 +59,7 @@ def both(shop: Caller) -> Both:
     return Both(shop)
 
 
-LOCATIONS, PRODUCTS, LEVELS, GROUPS, ENTRIES, CHANGES, ENDPOINTS, DELIVERIES = rows_of_shop.tables()
+LOCATIONS, PRODUCTS, LEVELS, GROUPS, ENTRIES, CHANGES, ENDPOINTS, DELIVERIES, RULES, JOBS, USES = rows_of_shop.tables()
 _some = st.sampled_from
 
 
@@ -128,7 +132,9 @@ _times = _some(
 _first = _some([0, 1, 2, 2, 3, 3, 5, 7, 50, 250])
 _gtins = _texts([form(p.gtin_text) for p in PRODUCTS if p.gtin_text for form in ("0{}".format, "{} ".format, str)])
 _prefixes = _some(["", "s", "S", "St", "同", "\U0010ffff", *TEXTS, *(text[:2] for text in TEXTS)])
-_sequences = _some([0, 1, 17, 30, 34, 35, 42, 43, 46, 47, 2**31 - 1])
+_sequences = _some([0, 1, 17, 30, 34, 35, 42, 43, 46, 47, 50, 59, 2**31 - 1])
+_jobs = _ids("ImportJob", [job.id for job in JOBS])
+_days = _some([1, 2, 7, 28, 300, 366, 366])
 _groups = _ids("StockChangeGroup", [group.id for group in GROUPS])
 _gids = {
     "Product": [p.id for p in PRODUCTS],
@@ -174,6 +180,12 @@ MEANINGS = {
     "WebhookDeliveryFilter.endpointIds": _ids("WebhookEndpoint", [endpoint.id for endpoint in ENDPOINTS]),
     "WebhookDeliveryFilter.topics": _some(["stock.changed", "product.updated", "*"]),
     "WebhookDeliveryFilter.eventIds": _some(["evt_1", "evt_17", "17", ""]),
+    "Query.importJobs.first": _some([0, 1, 3, 20, 100]),
+    "Query.importJobs.before": _jobs,
+    "Query.importJob.id": _jobs,
+    "StockLevel.outflowPerDay.days": _days,
+    "StockLevel.daysOfCover.days": _days,
+    "ViewerKey.routes.days": _some([1, 2, 3, 30, 31, 399, 400]),
     **_paged("Location.stockLevels", _level_cursors("PRODUCT", "ASC")),
     **_paged("StockLevel.history", _entry_cursors),
     "LocationKey.id": _ids("Location", [location.id for location in LOCATIONS]),
@@ -209,7 +221,7 @@ MEANINGS = {
     "IntRange.lte": _some([5, 0, 1, 2, -1, 10, -(2**31), 2**31 - 1]),
     "DateTime": _times,
 }
-EXACTLY_ONE = frozenset({"Query.product", "Query.location"})
+LANGUAGE = Language(schema.core, MEANINGS, frozenset({"Query.product", "Query.location"}))
 
 
 def opened(answer: Any, expected: Any) -> Any:
@@ -247,7 +259,7 @@ def agree(both: Both, text: str, variables: Mapping[str, Any], visible: Any) -> 
         return
     if isinstance(answer, ExecutionResult):
         assert answer.errors is None, answer.errors
-        assert "__schema" in text or "viewer" in text, "the executor had to answer"
+        assert re.search(r"\b(__schema|viewer|sourceRules|importJobs?)\b", text), "the executor had to answer"
         answer = orjson.dumps({"data": answer.data})
     got = orjson.loads(answer)["data"]
     assert json.dumps(opened(got, expected.data)) == json.dumps(opened(expected.data, expected.data))
@@ -260,8 +272,8 @@ def check(both: Both, asked: Asked, visible: Any) -> None:
         agree(both, asked.text, asked.others, visible)
 
 
-random_lists = given(asked=lists(schema.core, MEANINGS, EXACTLY_ONE), visible=_some(VISIBLE))
-random_queries = given(asked=queries(schema.core, MEANINGS, EXACTLY_ONE), visible=_some(VISIBLE))
+random_lists = given(asked=lists(LANGUAGE), visible=_some(VISIBLE))
+random_queries = given(asked=queries(LANGUAGE), visible=_some(VISIBLE))
 unhurried = settings(deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
 quick = settings(unhurried, phases=set(Phase) - {Phase.shrink, Phase.explain})  # a campaign makes failures small
 
@@ -494,3 +506,24 @@ def test_endpoints_and_deliveries_are_told_as_a_naive_executor_tells_them(both: 
     for visible in VISIBLE:
         for variables in ({"ids": ["1", "2"]}, {"ids": ["2"], "last": timestamp_text(TIMES[1])}, {}):
             agree(both, query, variables, visible)
+
+
+VIEWER_QUERY = """query($days: Int!, $long: Int!) { viewer { key { databaseId routes(days: $days) {
+      dialect route calls writes refused lastAt graphql } }
+    owns { field locationId locationName owners { databaseId name } }
+    here: mayWrite(field: STOCK, location: {slug: "location-1"}) there: mayWrite(field: STOCK, location: {id: 2})
+    anywhere: mayWrite(field: STOCK) prices: mayWrite(field: PRICES, location: {code: "%"})
+    sold: mayWrite(field: DISABLED, location: {id: 40}) nowhere: mayWrite(field: CATALOG, location: {slug: "moon"}) }
+  stockLevels(first: 250) { nodes { outflowPerDay(days: $long) daysOfCover(days: $long) } } }"""
+IMPORTS_QUERY = """query($before: ID, $id: ID!) { sourceRules { field mode owners { name } locationName updatedAt }
+  importJob(id: $id) { name error } importJobs(before: $before) { databaseId state name mode policy rows toChange
+    unchanged sampleChanges { line productId sku locationId fields stockBefore stockAfter }
+    sampleFailures { line column value code message } notes error createdAt finishedAt } }"""
+
+
+def test_rules_routes_imports_and_outflow_are_told_as_a_naive_executor_tells_them(both: Both) -> None:
+    for visible in VISIBLE:
+        for days, long in ((31, 28), (400, 366)):
+            agree(both, VIEWER_QUERY, {"days": days, "long": long}, visible)
+        for before, id_ in ((None, "3"), ("gid://stockgate/ImportJob/12", "12")):
+            agree(both, IMPORTS_QUERY, {"before": before, "id": id_}, visible)

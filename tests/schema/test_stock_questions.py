@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -80,6 +81,7 @@ def test_graphql_tells_the_same_of_each_level_in_one_statement(new_caller: Calla
 
     caller = new_caller(load)
     caller.runner.run(shortages.fill(caller.database))
+    caller.now = datetime.now(UTC)  # as what is written is dated
     query = "{ lowStock { nodes { id deficit outflowPerDay daysOfCover week: daysOfCover(days: 7) } } }"
     nodes = {node["id"].rpartition("/")[2]: node for node in caller.data(query)["lowStock"]["nodes"]}
     told = {id_: (node["outflowPerDay"], node["daysOfCover"], node["week"]) for id_, node in nodes.items()}
