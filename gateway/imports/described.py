@@ -88,7 +88,7 @@ def _problem(description: str, *headers: str) -> Answer:
 _FAILED: Final = {
     400: _problem("A parameter is not as it has to be."),
     401: _problem("No valid API key.", "WWW-Authenticate"),
-    403: _problem("The key may not write."),
+    403: _problem("The key may not write, or does not see quantities as they are."),
     429: _problem("The key has spent its minute.", "Retry-After"),
     500: Answer("A bug; the log has it under the request's id.", content={"text/plain": str}),
     503: _problem("The database does not answer, or too many wait for it.", "Retry-After"),

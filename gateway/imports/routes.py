@@ -81,6 +81,8 @@ async def _principal(request: Request, scope: Scope) -> Principal:
         raise RefusedError(403, FORBIDDEN, f"This API key is not for pages of {origin}.")
     if not principal.may(scope):
         raise RefusedError(403, FORBIDDEN, f"This API key does not have the scope `{scope}`.")
+    if not principal.sees_exactly:  # previews and failures tell what there is
+        raise RefusedError(403, FORBIDDEN, "This API key does not see quantities as they are.")
     await admission_of(request.app).charge(principal, _UPLOAD_COST if request.method == "POST" else 1)
     return principal
 

@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 
 from gateway.imports.worker import Worker
 from storage import imports
+from storage.access import Visibility
 from storage.database import Database
 from storage.import_run import Run
 from tests import conforming
@@ -140,6 +141,8 @@ async def test_what_is_wrong_with_a_request_is_told_as_a_problem(
         assert (await refused("GET", path))[:2] == (404, "NOT_FOUND")
     assert (await refused("DELETE", "/7"))[:2] == (405, "METHOD_NOT_ALLOWED")
     assert (await refused("POST", headers={"X-API-Key": await issue_key("read")}))[:2] == (403, "FORBIDDEN")
+    bands = {"X-API-Key": await issue_key("write", visibility=Visibility.BAND)}
+    assert (await refused("GET", headers=bands))[::2] == (403, "This API key does not see quantities as they are.")
     assert (await refused("GET", headers={"X-API-Key": "sgk_no"}))[:2] == (401, "UNAUTHENTICATED")
 
 
