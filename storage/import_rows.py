@@ -55,6 +55,15 @@ class Mode(StrEnum):
     ADJUST = "adjust"
 
 
+class Policy(StrEnum):
+    """What becomes of the good rows of a file that has bad ones."""
+
+    PARTIAL = "partial"
+    """They are written."""
+    ATOMIC = "atomic"
+    """Nothing is begun; and applying stops at the first chunk that has a row refused which the preview accepted."""
+
+
 def rows_text(rows: Sequence[Row]) -> str:
     """Rows as a chunk keeps them."""
     return orjson.dumps(rows).decode()

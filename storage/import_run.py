@@ -23,8 +23,8 @@ from storage.changes import Policy as GroupPolicy
 from storage.database import Database
 from storage.errors import OverloadedError
 from storage.import_preview import Preview
-from storage.import_rows import Failure, Mode, Row, change_of, failure_of, rows_of
-from storage.imports import Chunk, Job, LeaseLostError, Policy, State
+from storage.import_rows import Failure, Mode, Policy, Row, change_of, failure_of, rows_of
+from storage.imports import Chunk, Job, LeaseLostError, State
 from storage.turnstile import Rank
 
 T = TypeVar("T")

@@ -20,7 +20,7 @@ from sqlalchemy import CursorResult, RowMapping, and_, delete, insert, or_, sele
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.changes import Origin, Reason
-from storage.import_rows import Failure, Mode, Row, rows_text
+from storage.import_rows import Failure, Mode, Policy, Row, rows_text
 from storage.tables import ImportChunk, ImportJob
 from storage.upsert import table_of
 
@@ -52,15 +52,6 @@ class State(StrEnum):
 
 OPEN: Final = (State.READING, State.PREVIEWING, State.PREVIEWED, State.APPLYING)
 """Where there is something left to do."""
-
-
-class Policy(StrEnum):
-    """What becomes of the good rows of a file that has bad ones."""
-
-    PARTIAL = "partial"
-    """They are written."""
-    ATOMIC = "atomic"
-    """Nothing is begun; and applying stops at the first chunk that has a row refused which the preview accepted."""
 
 
 class LeaseLostError(Exception):

@@ -16,8 +16,7 @@ from gateway.cli import on_behalf
 from gateway.cli.database import with_database
 from gateway.cli.failures import CommandError
 from storage.changes import Origin, Reason
-from storage.import_rows import Mode
-from storage.imports import Policy
+from storage.import_rows import Mode, Policy
 
 if TYPE_CHECKING:  # imported when a command runs, so that --help is quick
     from storage.database import Database

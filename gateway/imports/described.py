@@ -11,8 +11,8 @@ from gateway.imports.routes import FIRST_DEFAULT, FIRST_MAX, PROBLEM
 from gateway.imports.uploads import FORMATS, MULTIPART
 from gateway.openapi.described import Answer, Operation, Parameter
 from storage.changes import ID_MAX, Reason
-from storage.import_rows import Mode
-from storage.imports import Policy, State
+from storage.import_rows import Mode, Policy
+from storage.imports import State
 
 Count = Annotated[int, Field(ge=0)]
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]

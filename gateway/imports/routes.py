@@ -35,8 +35,8 @@ from storage.changes import ID_MAX, Reason, is_storable
 from storage.columns import timestamp_text
 from storage.database import Database
 from storage.errors import DeadlineExceededError, StorageUnavailableError
-from storage.import_rows import Mode
-from storage.imports import Job, Options, Policy, State
+from storage.import_rows import Mode, Policy
+from storage.imports import Job, Options, State
 
 E = TypeVar("E", bound=StrEnum)
 PROBLEM: Final = "application/problem+json"

@@ -14,8 +14,8 @@ from sqlmodel import SQLModel
 
 from storage.change_feed import Kind
 from storage.changes import Reason
-from storage.import_rows import Mode
-from storage.imports import INVENTORY, Options, Policy, State
+from storage.import_rows import Mode, Policy
+from storage.imports import INVENTORY, Options, State
 from storage.tables import (
     CatalogChange,
     ImportJob,

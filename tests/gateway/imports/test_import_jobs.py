@@ -16,9 +16,9 @@ from gateway.imports.failures import failed_rows
 from storage import imports, reconciliation
 from storage.changes import Origin
 from storage.database import Database
-from storage.import_rows import Mode
+from storage.import_rows import Mode, Policy
 from storage.import_run import Run
-from storage.imports import Job, LeaseLostError, Policy, State
+from storage.imports import Job, LeaseLostError, State
 from storage.tables import ImportJob
 from tests.gateway.imports.conftest import ORIGIN, Bring
 
