@@ -273,3 +273,11 @@ async def _admin(server: str, *statements: str, database: str | None = None) -> 
         return [await connection.fetchval(statement) for statement in statements][-1]
     finally:
         await connection.close()
+
+
+_LONGEST = ("test_the_readme_does_what_it_says", "test_the_page_shows_every_route_tries_one_and_asks_nobody_else")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests begin first: at the end all but one process would wait for them."""
+    items.sort(key=lambda item: item.name not in _LONGEST)

@@ -19,6 +19,8 @@ from storage.tables import LedgerEntry
 from tests.gateway.live.live_server import Server
 from tests.storage.reading import ledger_sums, on_hand, rows
 
+pytestmark = pytest.mark.parametrize("template_url", ["sqlite"], indirect=True)  # what is said over HTTP
+
 ROUNDS = 5
 OPERATOR = Credential(0, "stockgate", frozenset({Scope.ADMIN}))
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from storage import consumer_pairs
 from storage.access import Scope
 from storage.key_settings import KeySettings
 from tests.gateway.dialects.wc_v3.conftest import SERVER_SECRET, V1, P, S, V
+
+pytestmark = pytest.mark.parametrize("template_url", ["sqlite"], indirect=True)  # it writes as other creations do
 
 _OWN = {"id", "slug", "permalink", "generated_slug", "date_created", "date_created_gmt", "date_modified", "_links",
         "date_modified_gmt", "sku", "variations", "parent_id", "meta_data"}  # fmt: skip
